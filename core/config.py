@@ -1,0 +1,180 @@
+"""Every setting of a fit with its default, and the presets ``quick``, ``standard`` and ``paper``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import ConfigError, suggestion
+from core.optimization import OptimizationConfig
+from core.phase_space.solar_position import SolarPosition
+from core.settings import replace, section, setting
+
+
+@dataclass(frozen=True)
+class SpatialDensityConfig:
+    """The network for ln n(x)."""
+
+    hidden: int = setting(64, "width of its two hidden layers", low=4, high=1024)
+    nodes: int = setting(4096, "quadrature points of the normaliser", low=256, high=1_000_000)
+    training: OptimizationConfig = section(
+        lambda: OptimizationConfig(steps=1500, epochs=60, batch=1024, learning_rate=3e-3, weight_decay=0.3)
+    )
+
+
+@dataclass(frozen=True)
+class VelocityConfig:
+    """The conditional flow for p(v | x)."""
+
+    layers: int = setting(6, "coupling layers, each moving one velocity coordinate", low=3, high=48)
+    hidden: int = setting(32, "width of the two hidden layers of a layer's network", low=4, high=1024)
+    components: int = setting(6, "logistics in each mixture", low=2, high=64)
+    training: OptimizationConfig = section(
+        lambda: OptimizationConfig(steps=10_000, epochs=60, batch=512, learning_rate=3e-3, weight_decay=0.02)
+    )
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """The ensemble of flows."""
+
+    members: int = setting(4, "independent flows", low=1, high=64)
+    halves: bool = setting(True, "train members on disjoint halves of the stars, for the cross-half instruments")
+    coordinates: str = setting(
+        "auto", "frame of the flow: auto takes disc in a rotating frame", choices=("auto", "disc", "sphere")
+    )
+    held_out: float = setting(0.05, "fraction of the stars kept from all members", low=0.001, high=0.5)
+    density: SpatialDensityConfig = section(SpatialDensityConfig)
+    velocity: VelocityConfig = section(VelocityConfig)
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """What is drawn from the fitted distribution function."""
+
+    flow_stars: int = setting(262_144, "stars drawn for the comparison with the data", low=1000)
+    scored_points: int = setting(32_768, "points at which the potential is fitted", low=1000)
+    edge: float = setting(
+        0.05, "outer fraction of the volume's radius left out of the fit of the potential", low=0.0, high=0.5
+    )
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The published potential network and its loss, L = ln⟨asinh(α|R|)/α + λ asinh(β max(-∇²Φ, 0))/β⟩ + l2."""
+
+    layers: int = setting(3, "hidden layers", low=1, high=12)
+    hidden: int = setting(64, "width of a hidden layer", low=4, high=2048)
+    alpha: float = setting(1.0, "softening α of the residual, in units of its typical size", low=1e-6)
+    beta: float = setting(1.0, "softening β of negative density, in units of the typical density", low=1e-6)
+    penalty: float = setting(1.0, "weight λ of negative density", low=0.0)
+    l2: float = setting(1e-6, "penalty on the squared weights", low=0.0)
+    target: str = setting("ln_f", "stationarity of ln f, or of f as published", choices=("ln_f", "f"))
+    training: OptimizationConfig = section(
+        lambda: OptimizationConfig(steps=6000, epochs=200, batch=1024, learning_rate=3e-3, weight_decay=0.0)
+    )
+
+
+@dataclass(frozen=True)
+class PotentialConfig:
+    """The ensemble of potentials."""
+
+    solver: str = setting(
+        "convex", "how Φ is found", choices=("convex", "network"), aliases={"linear": "convex"}
+    )
+    members: int = setting(8, "potentials of different seeds on the best distribution function", low=1, high=128)
+    frame: str = setting("rotating", "frame of stationarity", choices=("rotating", "inertial"))
+    pattern_speed: str = setting("free", "Ω_p: free, or its fixed value", unit="km/s/kpc")
+    basis: str = setting(
+        "auto", "elements of the convex solver: auto takes disc in a rotating frame", choices=("auto", "disc", "sphere")
+    )
+    harmonics: int = setting(4, "highest degree of the harmonic polynomials for outside matter", low=0, high=8)
+    reweights: int = setting(2, "updates of the weights of the points", low=0, high=20)
+    ridge: float = setting(1e-6, "ridge on the normalised normal equations", low=0.0, high=1.0)
+    network: NetworkConfig = section(NetworkConfig)
+
+
+@dataclass(frozen=True)
+class ScalarsConfig:
+    """Where the scalars are averaged (PHYSICS 4) and what is subtracted from the density."""
+
+    inner: float = setting(0.1, "radius about the Sun inside which there are no data", unit="kpc", low=0.0)
+    outer: float = setting(0.8, "radius about the Sun beyond which the edge is felt", unit="kpc", low=0.01)
+    slab: float = setting(0.3, "half thickness of the slab whose mean density is reported", unit="kpc", low=0.01)
+    height: float = setting(
+        0.8, "height of the surface density and the vertical force", unit="kpc", low=0.01, high=10.0
+    )
+    baryon_density: float = setting(
+        0.084, "baryons in the midplane at R0 (McKee, Parravano & Hollenbach 2015)", unit="Msun/pc³", low=0.0
+    )
+
+
+@dataclass(frozen=True)
+class PipelinesConfig:
+    """Which ensembles beside the flow members and the potential seeds are computed."""
+
+    null_members: int = setting(
+        0, "flows of the null test, trained on the stars turned to random azimuths; 0 leaves it out", low=0, high=64
+    )
+
+
+@dataclass(frozen=True)
+class JobsConfig:
+    """How the tasks of a run are executed."""
+
+    members_per_task: int = setting(2, "flows trained one after the other by one process", low=1, high=64)
+    checkpoint_seconds: float = setting(20.0, "time between checkpoints", unit="s", low=0.0)
+    nice: int = setting(19, "niceness of the training processes", low=0, high=19)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that defines a fit beside its stars."""
+
+    seed: int = setting(0, "root of every random number of the run", low=0, high=2**31 - 1)
+    flow: FlowConfig = section(FlowConfig)
+    sample: SampleConfig = section(SampleConfig)
+    potential: PotentialConfig = section(PotentialConfig)
+    solar: SolarPosition = section(SolarPosition)
+    scalars: ScalarsConfig = section(ScalarsConfig)
+    pipelines: PipelinesConfig = section(PipelinesConfig)
+    jobs: JobsConfig = section(JobsConfig)
+
+    @property
+    def flow_coordinates(self) -> str:
+        """The frame of the flow that ``auto`` stands for."""
+        if self.flow.coordinates != "auto":
+            return self.flow.coordinates
+        return "disc" if self.potential.frame == "rotating" else "sphere"
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {},
+    "standard": {
+        "flow.members": 8,
+        "flow.velocity.training.steps": 20_000,
+        "potential.members": 16,
+        "sample.scored_points": 65_536,
+        "sample.flow_stars": 524_288,
+        "pipelines.null_members": 2,
+    },
+    "paper": {
+        "flow.members": 16,
+        "flow.velocity.training.steps": 60_000,
+        "flow.velocity.training.batch": 4096,
+        "flow.velocity.hidden": 64,
+        "flow.velocity.components": 12,
+        "potential.members": 16,
+        "sample.scored_points": 262_144,
+        "sample.flow_stars": 2_097_152,
+        "pipelines.null_members": 4,
+        "jobs.members_per_task": 1,
+    },
+}
+"""What each preset changes; ``quick`` is the default of every setting."""
+
+
+def preset(name: str, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of a preset with the values of dotted keys replaced."""
+    if name not in PRESETS:
+        raise ConfigError(f"unknown preset {name!r}", remedy=suggestion(name, PRESETS))
+    return replace(replace(Config(), PRESETS[name]), overrides or {})

@@ -1,0 +1,79 @@
+"""The exception tree: everything a user can cause has a class, an exit code and a message that helps.
+
+Messages name the file, the column or key, the reason and the remedy (INTERFACES: exit codes).
+"""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class DeepPotentialError(Exception):
+    """Something went wrong that the program understands; ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+
+class InputError(DeepPotentialError):
+    """A file, an option or a value given by the user cannot be used.
+
+    ``reason`` says what is wrong, ``remedy`` what to do; ``file`` and ``column`` locate it.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        remedy: str | None = None,
+        file: str | Path | None = None,
+        column: str | None = None,
+    ):
+        self.reason, self.remedy, self.file, self.column = reason, remedy, file, column
+        where = [str(part) for part in (file, f"column {column!r}" if column else None) if part]
+        message = ": ".join([*where, reason])
+        super().__init__(f"{message}. {remedy}" if remedy else message)
+
+
+class CatalogError(InputError):
+    """A catalogue cannot be read, or nothing of it is left."""
+
+
+class ConfigError(InputError):
+    """A setting is unknown or outside its bounds."""
+
+
+class RegionError(InputError):
+    """A region is malformed, has no volume or holds no stars."""
+
+
+class UnknownRunError(InputError):
+    """No run or catalogue of that name."""
+
+
+class RunBusyError(DeepPotentialError):
+    """The run is already being run by another process."""
+
+    exit_code = 3
+
+
+class CancelledError(DeepPotentialError):
+    """The user asked for the run to stop."""
+
+    exit_code = 4
+
+
+class CorruptArtifactError(DeepPotentialError):
+    """A file of a run does not hold what was written to it."""
+
+
+class TrainingError(DeepPotentialError):
+    """A fit diverged or cannot start; the message says which and why."""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The remedy for a misspelt ``word``: the nearest of the ``known`` ones, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(known)}."

@@ -1,0 +1,122 @@
+"""What the networks see: features of the position, and the velocity in a frame that turns with it.
+
+For a disc the frame is (R - R0, R0 φ, z | vR, vφ, vz) about the Galactic axis: an axisymmetric rotating f is then
+represented exactly, and smoothing errors do not fake a pattern (PHYSICS 2). The features end with ``skeleton`` terms
+that carry the gross run of ln n linearly (ln cosh z/h for a disc, ln(1 + r²/s²) for a sphere), so that the networks
+learn only what departs from it. Scales are read off the stars once and frozen with the flow.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from core.array_types import PhaseSpace
+from core.phase_space.solar_position import SolarPosition
+
+KINDS = ("disc", "sphere")
+
+
+@dataclass(frozen=True)
+class FlowCoordinates:
+    """A frozen change of variables, written for one star.
+
+    ``kind`` is ``disc`` (about the Galactic axis of ``sun``) or ``sphere`` (about the origin). ``scale`` holds the
+    length scales [kpc] of the three position coordinates, ``velocity_mean`` and ``velocity_scale`` [km/s] standardise
+    the velocity in the turning frame.
+    """
+
+    kind: str
+    sun: SolarPosition
+    scale: tuple[float, float, float]
+    velocity_mean: tuple[float, float, float]
+    velocity_scale: tuple[float, float, float]
+
+    @property
+    def features(self) -> int:
+        """Number of position features."""
+        return 5 if self.kind == "disc" else 6
+
+    def position(self, x: Float[Array, "3"]) -> Float[Array, "f"]:  # noqa: F821
+        """Features of a heliocentric position [kpc]; all of order one."""
+        if self.kind == "disc":
+            return self._disc_features(x)
+        return self._sphere_features(x)
+
+    def velocity(self, w: Float[Array, "6"]) -> Float[Array, "3"]:
+        """Velocity in the turning frame, standardised: an orthogonal map of v at fixed x, then a scale."""
+        v = self.sun.galactocentric_velocity(w[3:]) if self.kind == "disc" else w[3:]
+        if self.kind == "disc":
+            X = self.sun.galactocentric_position(w[:3])
+            R = jnp.hypot(X[0], X[1])
+            v = jnp.stack([(X[0] * v[0] + X[1] * v[1]) / R, (X[1] * v[0] - X[0] * v[1]) / R, v[2]])
+        return (v - jnp.asarray(self.velocity_mean, v.dtype)) / jnp.asarray(self.velocity_scale, v.dtype)
+
+    def inverse_velocity(self, x: Float[Array, "3"], u: Float[Array, "3"]) -> Float[Array, "3"]:
+        """Heliocentric velocity [km/s] at ``x`` of a standardised one; inverse of :meth:`velocity`."""
+        v = u * jnp.asarray(self.velocity_scale, u.dtype) + jnp.asarray(self.velocity_mean, u.dtype)
+        if self.kind == "disc":
+            X = self.sun.galactocentric_position(x)
+            R = jnp.hypot(X[0], X[1])
+            v = jnp.stack([(X[0] * v[0] + X[1] * v[1]) / R, (X[1] * v[0] - X[0] * v[1]) / R, v[2]])
+            return (v - self.sun.velocity) @ self.sun.axes
+        return v
+
+    @property
+    def log_velocity_volume(self) -> float:
+        """ln of the volume [(km/s)³] of a unit cube of standardised velocity."""
+        return float(np.sum(np.log(self.velocity_scale)))
+
+    def _disc_features(self, x: Float[Array, "3"]) -> Float[Array, "5"]:
+        X = self.sun.galactocentric_position(x)
+        R0 = self.sun.R0
+        z = X[2] / self.scale[2]
+        along = (jnp.hypot(X[0], X[1]) - R0) / self.scale[0]
+        around = R0 * jnp.arctan2(X[1], -X[0]) / self.scale[1]
+        return jnp.stack([along, around, z, _log_cosh(z / 0.8), _log_cosh(z / 2.0)])
+
+    def _sphere_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
+        u = x / self.scale[0]
+        squared = jnp.sum(u * u)
+        # Radial compaction: the outermost star of a power-law halo is a few units away, not a hundred.
+        compact = u / jnp.sqrt(1 + squared) * (1 + 0.5 * jnp.log1p(squared))
+        skeleton = [0.5 * jnp.log1p(squared * s**2) for s in (0.5, 1.0, 2.0)]
+        return jnp.concatenate([compact, jnp.stack(skeleton)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; :func:`from_json` is the inverse."""
+        return asdict(self)
+
+
+def _log_cosh(u: Float[Array, ""]) -> Float[Array, ""]:
+    return jnp.logaddexp(u, -u) - jnp.log(2.0)
+
+
+def from_json(values: dict[str, Any]) -> FlowCoordinates:
+    """The coordinates that ``to_json`` wrote."""
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return FlowCoordinates(**{**fields, "sun": SolarPosition(**values["sun"])})
+
+
+def fit_coordinates(w: PhaseSpace, kind: str, sun: SolarPosition) -> FlowCoordinates:
+    """Coordinates whose scales are read off the stars ``w``.
+
+    For a disc the vertical scale is the median height above the median plane, so that the skeleton terms bend where
+    the stars do; the other two are the standard deviations.
+    """
+    if kind == "disc":
+        q = sun.to_galactocentric(np.asarray(w, float))
+        R = np.hypot(q[:, 0], q[:, 1])
+        around = sun.R0 * np.arctan2(q[:, 1], -q[:, 0])
+        height = float(np.median(np.abs(q[:, 2] - np.median(q[:, 2]))))
+        scale = (float(np.std(R)), float(np.std(around)), height)
+        v = np.stack(
+            [(q[:, 0] * q[:, 3] + q[:, 1] * q[:, 4]) / R, (q[:, 1] * q[:, 3] - q[:, 0] * q[:, 4]) / R, q[:, 5]], 1
+        )
+    else:
+        radius = float(np.median(np.linalg.norm(w[:, :3], axis=1)))
+        scale = (radius, radius, radius)
+        v = np.asarray(w[:, 3:], float)
+    return FlowCoordinates(kind, sun, scale, tuple(v.mean(0).tolist()), tuple(v.std(0).tolist()))

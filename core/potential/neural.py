@@ -1,0 +1,171 @@
+"""The published solver: Φ as a tanh network, trained on the published loss (Kalda & Green 2025; PHYSICS 3).
+
+    L = ln ⟨ asinh(α|R|)/α + λ asinh(β max(-∇²Φ, 0))/β ⟩ + l2 Σ weights²
+
+The residual is in units of its size without any force and the density in units of the scatter that the force implies,
+so that α, β and λ are numbers of order one. Known to collapse to a constant when l2 is large, and to leave a few per
+cent of the volume with negative density; the convex solver beside it does neither.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from core.config import NetworkConfig
+from core.ensemble import median
+from core.optimization import Descent, Progress, State
+from core.phase_space.sample import ScoredSample
+from core.potential.reference_frame import ReferenceFrame
+
+
+class PotentialNetwork(nnx.Module):
+    """A tanh network of the scaled position, plus a free linear term for the mean field."""
+
+    def __init__(self, layers: int, hidden: int, *, rngs: nnx.Rngs):
+        init = nnx.initializers.variance_scaling(1.0, "fan_in", "normal")
+        sizes = [3] + [hidden] * layers
+        self.hidden = nnx.List(
+            [nnx.Linear(a, b, kernel_init=init, rngs=rngs) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+        )
+        self.last = nnx.Linear(hidden, 1, use_bias=False, kernel_init=init, rngs=rngs)
+        self.linear = nnx.Linear(3, 1, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
+
+    def __call__(self, u: Float[Array, "3"]) -> Float[Array, ""]:
+        hidden = u
+        for layer in self.hidden:
+            hidden = jnp.tanh(layer(hidden))
+        return (self.last(hidden) + self.linear(u))[0]
+
+
+class NetworkState(NamedTuple):
+    """Φ = energy · network((x - centre) / length) and Ω_p = speed · ``turn``: a pytree."""
+
+    network: Any
+    turn: Float[Array, ""]
+    centre: Float[Array, "3"]
+    length: Float[Array, ""]
+    energy: Float[Array, ""]
+
+
+@dataclass(frozen=True)
+class NetworkModel:
+    """Shape of the potential network."""
+
+    layers: int
+    hidden: int
+
+    def potential(self, state: NetworkState, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """Φ [(km/s)²] at a heliocentric position."""
+        network = nnx.merge(_graph(self), state.network)
+        return state.energy * network((x - state.centre) / state.length)
+
+
+@lru_cache(maxsize=16)
+def _graph(model: NetworkModel) -> nnx.GraphDef:
+    return nnx.graphdef(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(0)))
+
+
+SPEED = 10.0
+"""Unit of the trained pattern speed [km/s/kpc]."""
+
+
+def network_descent(model: NetworkModel, config: NetworkConfig) -> Descent:
+    """The published loss over rows (u, ∂ln f/∂v, streaming, turning, weight) in the units of :func:`network_rows`."""
+
+    def loss(parameters: dict[str, Any], rows: Float[Array, "b d"], key: jax.Array) -> Float[Array, ""]:
+        network = nnx.merge(_graph(model), parameters["network"])
+        u, score_v, streaming, turning, weight = jnp.split(rows, [3, 6, 7, 8], axis=1)
+        gradient = jax.vmap(jax.grad(network))(u)
+        laplacian = jax.vmap(lambda point: jnp.trace(jax.jacfwd(jax.grad(network))(point)))(u)
+        residual = streaming[:, 0] - jnp.sum(gradient * score_v, 1) - parameters["turn"] * turning[:, 0]
+        unsteady = jnp.arcsinh(config.alpha * jnp.abs(residual * weight[:, 0])) / config.alpha
+        repulsive = jnp.arcsinh(config.beta * jnp.maximum(-laplacian, 0)) / config.beta
+        squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(parameters["network"]))
+        return jnp.log(jnp.mean(unsteady + config.penalty * repulsive)) + config.l2 * squares
+
+    return Descent(loss, config.training)
+
+
+@dataclass(frozen=True)
+class NetworkProblem:
+    """A scored sample in the network's units, in random order, with the last tenth held out."""
+
+    rows: Float[np.ndarray, "n d"]
+    centre: Float[np.ndarray, "3"]
+    length: float
+    energy: float
+    free_speed: bool
+    fixed_speed: float
+
+    @property
+    def training(self) -> Float[np.ndarray, "n d"]:
+        return self.rows[: -len(self.rows) // 10]
+
+    @property
+    def held_out(self) -> Float[np.ndarray, "n d"]:
+        return self.rows[-len(self.rows) // 10 :]
+
+
+def network_problem(
+    sample: ScoredSample, frame: ReferenceFrame, config: NetworkConfig, pattern_speed: str, seed: int
+) -> NetworkProblem:
+    """The rows that :func:`network_descent` trains on, from the median score of the members.
+
+    The residual is divided by the typical |V · ∂ln f/∂x|; with ``target`` "f" each point counts with f over its median,
+    as published.
+    """
+    score, log_df = median(sample.score), median(sample.log_df)
+    centre = sample.w[:, :3].mean(0)
+    length = float(np.sqrt(np.mean(np.sum((sample.w[:, :3] - centre) ** 2, 1))))
+    energy = float(np.mean(np.var(sample.w[:, 3:], 0)))
+    streaming, turning = frame.streaming(sample.w, score), frame.turning(sample.w, score)
+    free = frame.rotates and pattern_speed == "free"
+    fixed = float(pattern_speed) if frame.rotates and not free else 0.0
+    streaming = streaming - fixed * turning
+    unit = float(np.median(np.abs(streaming))) + 1e-30
+    weight = np.exp(log_df - np.median(log_df)) if config.target == "f" else np.ones(len(log_df))
+    rows = np.column_stack(
+        [
+            (sample.w[:, :3] - centre) / length,
+            score[:, 3:] * energy / length / unit,
+            streaming / unit,
+            (turning * SPEED / unit) if free else np.zeros(len(weight)),
+            weight,
+        ]
+    )
+    order = np.random.default_rng(seed).permutation(len(rows))
+    return NetworkProblem(rows[order].astype(np.float32), centre, length, energy, free, fixed)
+
+
+def fit_network(
+    problem: NetworkProblem, model: NetworkModel, descent: Descent, seed: int, resume: State | None = None
+) -> Iterator[Progress]:
+    """Train the network of ``seed`` on the problem; yields after every report."""
+    key = jax.random.key(seed)
+    network = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(key)))
+    initial = {"network": network, "turn": jnp.zeros(())}
+    held_out = jnp.asarray(problem.held_out)
+    return descent.run(initial, jnp.asarray(problem.training), held_out, key=key, resume=resume)
+
+
+def network_state(problem: NetworkProblem, best: dict[str, Any]) -> NetworkState:
+    """The trained member in physical units."""
+    return NetworkState(
+        network=best["network"],
+        turn=best["turn"],
+        centre=jnp.asarray(problem.centre, jnp.float32),
+        length=jnp.asarray(problem.length, jnp.float32),
+        energy=jnp.asarray(problem.energy, jnp.float32),
+    )
+
+
+def network_pattern_speed(problem: NetworkProblem, state: NetworkState) -> float:
+    """Ω_p [km/s/kpc]: trained, or the fixed value."""
+    return float(state.turn) * SPEED if problem.free_speed else problem.fixed_speed

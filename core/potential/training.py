@@ -1,0 +1,104 @@
+"""Potentials from a scored sample: one member per seed, by the solver that the configuration names.
+
+A seed of the convex solver draws its points anew (a bootstrap of the scored points) and moves the free elements of its
+basis; a seed of the network draws its first weights.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from core import ensemble
+from core.array_types import PerStar
+from core.config import NetworkConfig, PotentialConfig
+from core.optimization import State
+from core.phase_space.sample import ScoredSample
+from core.phase_space.solar_position import SolarPosition
+from core.potential.basis import Basis, columns, disc_basis, sphere_basis
+from core.potential.fields import PotentialEnsemble, PotentialModel
+from core.potential.linear import LinearFit, design, solve
+from core.potential.neural import (
+    NetworkModel,
+    fit_network,
+    network_descent,
+    network_pattern_speed,
+    network_problem,
+    network_state,
+)
+from core.potential.reference_frame import ReferenceFrame, reference_frame
+
+
+class LinearState(NamedTuple):
+    """A fitted member of the convex solver: a pytree."""
+
+    basis: Basis
+    coefficients: Float[Array, " c"]
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Φ = Σ c_k φ_k with harmonics up to ``degree``."""
+
+    degree: int
+
+    def potential(self, state: LinearState, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """Φ [(km/s)²] at a heliocentric position."""
+        return jnp.dot(columns(state.basis, self.degree, x), state.coefficients)
+
+
+@dataclass(frozen=True)
+class PotentialMember:
+    """One fitted potential: its state, Ω_p [km/s/kpc] or None, and the noise share of Ω_p where it is known."""
+
+    state: Any
+    pattern_speed: float | None
+    noise_share: float | None = None
+
+
+def basis_kind(config: PotentialConfig) -> str:
+    """The basis that ``auto`` stands for."""
+    if config.basis != "auto":
+        return config.basis
+    return "disc" if config.frame == "rotating" else "sphere"
+
+
+def model_of(config: PotentialConfig) -> PotentialModel:
+    """The model that the configuration describes."""
+    if config.solver == "network":
+        return NetworkModel(config.network.layers, config.network.hidden)
+    return LinearModel(config.harmonics)
+
+
+def gather(config: PotentialConfig, members: list[PotentialMember]) -> PotentialEnsemble:
+    """The ensemble of fitted members."""
+    speeds = [m.pattern_speed for m in members if m.pattern_speed is not None]
+    return PotentialEnsemble(
+        model_of(config), ensemble.stack([m.state for m in members]), np.array(speeds) if speeds else None
+    )
+
+
+def fit_convex(
+    sample: ScoredSample,
+    config: PotentialConfig,
+    sun: SolarPosition,
+    *,
+    seed: int,
+    bootstrap: bool = True,
+    weights: PerStar | None = None,
+) -> tuple[PotentialMember, LinearFit]:
+    """One member of the convex solver; given ``weights`` they are used instead of being found."""
+    rng = np.random.default_rng(seed)
+    frame = reference_frame(config.frame, sun)
+    basis = disc_basis(sun, rng) if basis_kind(config) == "disc" else sphere_basis(sample.w[:, :3], rng)
+    points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
+    fit = solve(design(points, frame, basis, config), config, weights)
+    state = LinearState(basis, jnp.asarray(fit.coefficients))
+    speed = fit.pattern_speed
+    if speed is None and frame.rotates:
+        speed = float(config.pattern_speed)
+    return PotentialMember(state, speed, fit.noise_share), fit
