@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, Int
 
 PhaseSpace = Float[np.ndarray, "n 6"]
 Positions = Float[np.ndarray, "n 3"]
-PerStar = Float[np.ndarray, "n"]  # noqa: F821  (an axis name, not a forward reference)
-Mask = Bool[np.ndarray, "n"]  # noqa: F821
-Labels = Int[np.ndarray, "n"]  # noqa: F821
+PerStar = Float[np.ndarray, "n"]
+Mask = Bool[np.ndarray, "n"]
+Labels = Int[np.ndarray, "n"]
 
 MemberLogDF = Float[np.ndarray, "m n"]
 MemberScore = Float[np.ndarray, "m n 6"]

@@ -5,9 +5,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import ConfigError, suggestion
-from core.optimization import OptimizationConfig
 from core.phase_space.solar_position import SolarPosition
 from core.settings import replace, section, setting
+
+FEWEST_STARS = 256
+"""Training stars of a member below which no flow is fitted."""
+
+
+@dataclass(frozen=True)
+class OptimizationConfig:
+    """How long and how fast to descend."""
+
+    steps: int = setting(10_000, "largest number of steps", low=10, high=10_000_000)
+    epochs: float = setting(60.0, "largest number of passes over the training stars", low=0.01)
+    batch: int = setting(512, "stars per step", low=16)
+    learning_rate: float = setting(3e-3, "peak of the cosine schedule", low=1e-6, high=1.0)
+    weight_decay: float = setting(0.02, "decoupled weight decay of AdamW", low=0.0, high=10.0)
+    averaging: float = setting(
+        0.02, "length of the running mean of the parameters, as a fraction of the steps", low=1e-4, high=0.5
+    )
+    patience: int = setting(20, "reports without a better held-out loss after which the descent stops", low=1)
+
+    def length(self, rows: int) -> int:
+        """Steps for a training set of ``rows``."""
+        return max(10, min(self.steps, int(self.epochs * rows / self.batch)))
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,10 @@ class FlowConfig:
     density: SpatialDensityConfig = section(SpatialDensityConfig)
     velocity: VelocityConfig = section(VelocityConfig)
 
+    def training_rows(self, stars: int) -> int:
+        """Stars that one member is trained on, of ``stars`` in all."""
+        return int(stars * (1 - self.held_out) / (2 if self.halves else 1))
+
 
 @dataclass(frozen=True)
 class SampleConfig:
@@ -78,14 +103,14 @@ class NetworkConfig:
 class PotentialConfig:
     """The ensemble of potentials."""
 
-    solver: str = setting(
-        "convex", "how Φ is found", choices=("convex", "network"), aliases={"linear": "convex"}
-    )
+    solver: str = setting("convex", "how Φ is found", choices=("convex", "network"), aliases={"linear": "convex"})
     members: int = setting(8, "potentials of different seeds on the best distribution function", low=1, high=128)
     frame: str = setting("rotating", "frame of stationarity", choices=("rotating", "inertial"))
     pattern_speed: str = setting("free", "Ω_p: free, or its fixed value", unit="km/s/kpc")
     basis: str = setting(
-        "auto", "elements of the convex solver: auto takes disc in a rotating frame", choices=("auto", "disc", "sphere")
+        "auto",
+        "elements of the convex solver: auto takes disc in a rotating frame",
+        choices=("auto", "disc", "sphere"),
     )
     harmonics: int = setting(4, "highest degree of the harmonic polynomials for outside matter", low=0, high=8)
     reweights: int = setting(2, "updates of the weights of the points", low=0, high=20)
@@ -113,7 +138,10 @@ class PipelinesConfig:
     """Which ensembles beside the flow members and the potential seeds are computed."""
 
     null_members: int = setting(
-        0, "flows of the null test, trained on the stars turned to random azimuths; 0 leaves it out", low=0, high=64
+        0,
+        "flows of the null test, trained on the stars turned to random azimuths; 0 leaves it out",
+        low=0,
+        high=64,
     )
 
 

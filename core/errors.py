@@ -72,8 +72,10 @@ class TrainingError(DeepPotentialError):
     """A fit diverged or cannot start; the message says which and why."""
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """The remedy for a misspelt ``word``: the nearest of the ``known`` ones, or all of them."""
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(known)}."
+def suggestion(word: str, known: Iterable[str]) -> str | None:
+    """The remedy for a misspelt ``word``: the nearest ``known`` one, or all of them; None where there are none."""
+    by_lower = {name.lower(): name for name in sorted(known)}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    if close:
+        return f"Did you mean {by_lower[close[0]]!r}?"
+    return f"Known are: {', '.join(by_lower.values())}." if by_lower else None

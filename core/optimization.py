@@ -15,33 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from core.config import OptimizationConfig
 from core.errors import TrainingError
-from core.settings import setting
 
 Loss = Callable[[Any, Any, jax.Array], jax.Array]
 """``loss(parameters, batch, key)`` of one member, a scalar."""
 
 REPORTS = 40
 """How often a descent reports, and checks its held-out loss."""
-
-
-@dataclass(frozen=True)
-class OptimizationConfig:
-    """How long and how fast to descend."""
-
-    steps: int = setting(10_000, "largest number of steps", low=10, high=10_000_000)
-    epochs: float = setting(60.0, "largest number of passes over the training stars", low=0.01)
-    batch: int = setting(512, "stars per step", low=16)
-    learning_rate: float = setting(3e-3, "peak of the cosine schedule", low=1e-6, high=1.0)
-    weight_decay: float = setting(0.02, "decoupled weight decay of AdamW", low=0.0, high=10.0)
-    averaging: float = setting(
-        0.02, "length of the running mean of the parameters, as a fraction of the steps", low=1e-4, high=0.5
-    )
-    patience: int = setting(20, "reports without a better held-out loss after which the descent stops", low=1)
-
-    def length(self, rows: int) -> int:
-        """Steps for a training set of ``rows``."""
-        return max(10, min(self.steps, int(self.epochs * rows / self.batch)))
 
 
 class State(NamedTuple):

@@ -27,8 +27,15 @@ def setting(
     choices: tuple[str, ...] = (),
     aliases: Mapping[str, str] | None = None,
 ) -> Any:
-    """A field of a section. ``low`` and ``high`` are inclusive bounds in ``unit``; ``aliases`` name choices otherwise."""
-    metadata = {"doc": doc, "unit": unit, "low": low, "high": high, "choices": choices, "aliases": aliases or {}}
+    """A field of a section. ``low`` and ``high`` are inclusive bounds in ``unit``; ``aliases`` rename choices."""
+    metadata = {
+        "doc": doc,
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "aliases": aliases or {},
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -61,9 +68,7 @@ def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
         if dataclasses.is_dataclass(value):
             yield from settings(value, f"{prefix}{f.name}.")
         else:
-            yield Setting(
-                key=prefix + f.name, type=types[f.name], value=value, default=f.default, **f.metadata
-            )
+            yield Setting(key=prefix + f.name, type=types[f.name], value=value, default=f.default, **f.metadata)
 
 
 def replace(config: Section, overrides: Mapping[str, Any]) -> Section:
@@ -135,7 +140,10 @@ def _parsed(kind: type, value: Any) -> Any:
 
 def _described(s: Setting) -> str:
     kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
-    bounds = [f"at least {s.low:g}" if s.low is not None else "", f"at most {s.high:g}" if s.high is not None else ""]
+    bounds = [
+        f"at least {s.low:g}" if s.low is not None else "",
+        f"at most {s.high:g}" if s.high is not None else "",
+    ]
     words = [kinds[s.type], *[b for b in bounds if b]]
     return ", ".join(words) + (f" [{s.unit}]" if s.unit else "")
 

@@ -39,7 +39,7 @@ class FlowCoordinates:
         """Number of position features."""
         return 5 if self.kind == "disc" else 6
 
-    def position(self, x: Float[Array, "3"]) -> Float[Array, "f"]:  # noqa: F821
+    def position(self, x: Float[Array, "3"]) -> Float[Array, "f"]:
         """Features of a heliocentric position [kpc]; all of order one."""
         if self.kind == "disc":
             return self._disc_features(x)
@@ -96,8 +96,8 @@ def _log_cosh(u: Float[Array, ""]) -> Float[Array, ""]:
 
 def from_json(values: dict[str, Any]) -> FlowCoordinates:
     """The coordinates that ``to_json`` wrote."""
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return FlowCoordinates(**{**fields, "sun": SolarPosition(**values["sun"])})
+    scales = {name: tuple(values[name]) for name in ("scale", "velocity_mean", "velocity_scale")}
+    return FlowCoordinates(kind=values["kind"], sun=SolarPosition(**values["sun"]), **scales)
 
 
 def fit_coordinates(w: PhaseSpace, kind: str, sun: SolarPosition) -> FlowCoordinates:
@@ -113,7 +113,12 @@ def fit_coordinates(w: PhaseSpace, kind: str, sun: SolarPosition) -> FlowCoordin
         height = float(np.median(np.abs(q[:, 2] - np.median(q[:, 2]))))
         scale = (float(np.std(R)), float(np.std(around)), height)
         v = np.stack(
-            [(q[:, 0] * q[:, 3] + q[:, 1] * q[:, 4]) / R, (q[:, 1] * q[:, 3] - q[:, 0] * q[:, 4]) / R, q[:, 5]], 1
+            [
+                (q[:, 0] * q[:, 3] + q[:, 1] * q[:, 4]) / R,
+                (q[:, 1] * q[:, 3] - q[:, 0] * q[:, 4]) / R,
+                q[:, 5],
+            ],
+            1,
         )
     else:
         radius = float(np.median(np.linalg.norm(w[:, :3], axis=1)))

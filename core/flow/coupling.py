@@ -20,8 +20,8 @@ _BRACKET = 30.0
 class MixtureOfLogistics(distrax.Bijector):
     """y = exp(a) logit F(x) + b with F the distribution function of a mixture of logistics; smooth and monotone.
 
-    ``parameters`` (..., 3K + 2) are unconstrained: K log weights, K centres, K log widths, a and b. With all of them zero
-    the map is close to the identity.
+    ``parameters`` (..., 3K + 2) are unconstrained: K log weights, K centres, K log widths, a and b. With all of them
+    zero the map is close to the identity.
     """
 
     def __init__(self, parameters: Float[Array, "*n p"]):
@@ -106,14 +106,13 @@ class VelocityFlow(nnx.Module):
     """p(u | x) of the standardised, rotated velocity u: a stack of one-coordinate layers over a normal base."""
 
     def __init__(self, features: int, layers: int, hidden: int, components: int, *, rngs: nnx.Rngs):
-        self.conditioners = nnx.List(
-            [Conditioner(2 + features, hidden, components, rngs=rngs) for _ in range(layers)]
-        )
+        self.conditioners = nnx.List([Conditioner(2 + features, hidden, components, rngs=rngs) for _ in range(layers)])
 
     def distribution(self, context: Float[Array, "*n f"]) -> distrax.Distribution:
         """The conditional distribution given position features; never return it from a jitted function."""
         layers = [OneCoordinateLayer(c, context, i % 3) for i, c in enumerate(self.conditioners)]
         base = distrax.Independent(
-            distrax.Normal(jnp.zeros((*context.shape[:-1], 3), context.dtype), 1.0), reinterpreted_batch_ndims=1
+            distrax.Normal(jnp.zeros((*context.shape[:-1], 3), context.dtype), 1.0),
+            reinterpreted_batch_ndims=1,
         )
         return distrax.Transformed(base, distrax.Inverse(distrax.Chain(layers[::-1])))

@@ -6,7 +6,7 @@ from the mixture of the members. Beyond the fitted volume ln n is continued smoo
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +21,6 @@ from core.flow import coordinates_of_flow
 from core.flow.coordinates_of_flow import FlowCoordinates
 from core.flow.coupling import VelocityFlow
 from core.flow.spatial_density import BallProposal, LogDensityNetwork
-from core.phase_space import region as regions
 from core.phase_space.region import Region
 
 CHUNK = 8192
@@ -44,9 +43,7 @@ class Architecture:
 
     def velocity(self, key: jax.Array) -> VelocityFlow:
         """A fresh flow for p(v | x)."""
-        return VelocityFlow(
-            self.coordinates.features, self.layers, self.hidden, self.components, rngs=nnx.Rngs(key)
-        )
+        return VelocityFlow(self.coordinates.features, self.layers, self.hidden, self.components, rngs=nnx.Rngs(key))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; :func:`architecture_from_json` is the inverse."""
@@ -87,7 +84,7 @@ def log_df_of_point(architecture: Architecture, state: FlowState, w: Float[Array
 
 class _Compiled(NamedTuple):
     log_df: Callable[..., Array]
-    log_df_and_score: Callable[..., tuple[Array, Array]]
+    log_df_and_score: Callable[..., Array]
     log_density: Callable[..., Array]
     velocities: Callable[..., Array]
 
@@ -97,8 +94,9 @@ def _compiled(architecture: Architecture) -> _Compiled:
     def log_df(state: FlowState, w: Float[Array, "n 6"]) -> Array:
         return jax.vmap(lambda point: log_df_of_point(architecture, state, point))(w)
 
-    def log_df_and_score(state: FlowState, w: Float[Array, "n 6"]) -> tuple[Array, Array]:
-        return jax.vmap(jax.value_and_grad(lambda point: log_df_of_point(architecture, state, point)))(w)
+    def log_df_and_score(state: FlowState, w: Float[Array, "n 6"]) -> Float[Array, "n 7"]:
+        both = jax.vmap(jax.value_and_grad(lambda point: log_df_of_point(architecture, state, point)))(w)
+        return jnp.column_stack(both)
 
     def log_density(state: FlowState, x: Float[Array, "n 3"]) -> Array:
         network = nnx.merge(graphs(architecture)[0], state.density)
@@ -124,7 +122,7 @@ class FlowEnsemble:
     region: Region
     proposal: BallProposal
     states: FlowState
-    half: Int[np.ndarray, "m"]  # noqa: F821
+    half: Int[np.ndarray, "m"]
 
     @property
     def members(self) -> int:
@@ -133,12 +131,12 @@ class FlowEnsemble:
     def log_df(self, w: PhaseSpace) -> MemberLogDF:
         """ln f [kpc⁻³ (km/s)⁻³] of every member at heliocentric w [kpc, km/s]."""
         f = _compiled(self.architecture).log_df
-        return np.stack([in_chunks(lambda part, s=s: f(s, part), w) for s in self._each()])
+        return np.stack([in_chunks(partial(f, state), w) for state in self._each()])
 
     def log_df_and_score(self, w: PhaseSpace) -> tuple[MemberLogDF, MemberScore]:
         """ln f and ∂ln f/∂w [per kpc, per km/s] of every member."""
         f = _compiled(self.architecture).log_df_and_score
-        both = [in_chunks(lambda part, s=s: jnp.column_stack(f(s, part)), w) for s in self._each()]
+        both = [in_chunks(partial(f, state), w) for state in self._each()]
         return np.stack([b[:, 0] for b in both]), np.stack([b[:, 1:] for b in both])
 
     def score(self, w: PhaseSpace) -> MemberScore:
@@ -161,10 +159,7 @@ class FlowEnsemble:
         position_key, velocity_key = jax.random.split(key)
         x = self._sample_positions(np.random.default_rng(_seed(position_key)), state, n)
         f = _compiled(self.architecture).velocities
-        v = [
-            f(state, jax.random.fold_in(velocity_key, i), part)[:count]
-            for i, (part, count) in enumerate(_padded(x))
-        ]
+        v = [f(state, jax.random.fold_in(velocity_key, i), part)[:count] for i, (part, count) in enumerate(_padded(x))]
         return np.concatenate([x, np.concatenate([np.asarray(part) for part in v])], 1)
 
     def _sample_positions(self, rng: np.random.Generator, state: FlowState, n: int) -> Float[np.ndarray, "n 3"]:

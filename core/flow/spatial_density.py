@@ -38,7 +38,7 @@ class BallProposal:
     """
 
     centre: Float[np.ndarray, "3"]
-    cubed_radii: Float[np.ndarray, "e"]  # noqa: F821
+    cubed_radii: Float[np.ndarray, "e"]
 
     def points(self, unit: Float[np.ndarray, "n 3"]) -> Quadrature:
         """The images of points of the unit cube."""
@@ -56,7 +56,8 @@ def fit_proposal(x: Positions, region: Region) -> BallProposal:
     ball = region.spatial_part().bounding_ball()
     if ball is None:
         raise RegionError(
-            f"the region ({region}) is not bounded in space", remedy="Intersect it with a volume such as r < 1."
+            f"the region ({region}) is not bounded in space",
+            remedy="Intersect it with a volume such as r < 1.",
         )
     centre, radius = np.asarray(ball[0], float), ball[1]
     share = np.linspace(0, 1, 257)

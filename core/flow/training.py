@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from core import ensemble
 from core.array_types import Labels, PhaseSpace
-from core.config import FlowConfig
+from core.config import FEWEST_STARS, FlowConfig
 from core.errors import TrainingError
 from core.flow.coordinates_of_flow import fit_coordinates
 from core.flow.distribution_function import Architecture, FlowEnsemble, FlowState, graphs
@@ -26,9 +26,6 @@ from core.optimization import Descent, Progress, State
 from core.phase_space.region import Region
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
-
-FEWEST_STARS = 256
-"""Training stars of a member below which no flow is fitted."""
 
 _MOST_HELD_OUT = 16_384
 _FINE_NODES = 65_536
@@ -81,9 +78,7 @@ def split(sample: PhaseSpaceSample, held_out: float, seed: int) -> Split:
     length = min(len(first), len(second))
     kept = order[lot < held_out][:_MOST_HELD_OUT]
     if length < FEWEST_STARS or len(kept) < 16:
-        raise TrainingError(
-            f"{len(sample)} stars are too few: each half needs {FEWEST_STARS} and the held-out part 16"
-        )
+        raise TrainingError(f"{len(sample)} stars are too few: each half needs {FEWEST_STARS} and the held-out part 16")
     return Split((first[:length], second[:length]), kept)
 
 
@@ -115,7 +110,10 @@ class FlowTrainer:
     def template(self, phase: int) -> Checkpoint:
         """A checkpoint of the given phase before its first step: the shape into which a stored one is read."""
         key = jax.random.key(0)
-        density, velocity = nnx.state(self.architecture.density(key)), nnx.state(self.architecture.velocity(key))
+        density, velocity = (
+            nnx.state(self.architecture.density(key)),
+            nnx.state(self.architecture.velocity(key)),
+        )
         descent = self._density_descent.start(density) if phase == 0 else self._velocity_descent.start(velocity)
         return Checkpoint(jnp.asarray(phase), density, descent)
 
@@ -130,6 +128,10 @@ class FlowTrainer:
             rotation=random_rotation(jax.random.split(jax.random.key(seed), 3)[2]),
             log_normaliser=log_normaliser(network, features, jnp.asarray(fine.volume, float)),
         )
+
+    def held_out_log_df(self, member: FlowState) -> float:
+        """Mean ln f [kpc⁻³ (km/s)⁻³] of the held-out stars under a trained member."""
+        return float(np.mean(gather(self, [(member, None)]).log_df(self.w[self.parts.held_out])))
 
     def _fit_density(self, key: jax.Array, half: int | None, resume: State | None) -> Iterator[Progress]:
         data = self._features

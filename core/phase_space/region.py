@@ -66,7 +66,8 @@ class Region:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values with the ``kind`` of the region."""
-        return {"kind": self.kind, **{f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}}  # type: ignore[arg-type]
+        names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        return {"kind": self.kind, **{name: _plain(getattr(self, name)) for name in names}}
 
     def __and__(self, other: "Region") -> "Region":
         parts = [p for r in (self, other) for p in (r.parts if isinstance(r, And) else (r,))]
@@ -78,6 +79,10 @@ class Region:
 
     def __invert__(self) -> "Region":
         return self.part if isinstance(self, Not) else Not(self)
+
+
+_SPELT_OUT = 4
+"""Alternatives that a description names one by one; the cones of a dust map are only counted."""
 
 
 def _plain(value: Any) -> Any:
@@ -137,8 +142,8 @@ class Box(Region):
             return (0.0, 0.0, 0.0), limits["r"][1]
         if not {"x", "y", "z"} <= set(limits):
             return None
-        centre = tuple(sum(limits[k]) / 2 for k in "xyz")
-        return centre, math.hypot(*((limits[k][1] - limits[k][0]) / 2 for k in "xyz"))  # type: ignore[return-value]
+        x, y, z = (sum(limits[k]) / 2 for k in "xyz")
+        return (x, y, z), math.hypot(*((limits[k][1] - limits[k][0]) / 2 for k in "xyz"))
 
     def __str__(self) -> str:
         return " & ".join(f"{low:.4g} < {COORDINATES[name].label} < {high:.4g}" for name, low, high in self.ranges)
@@ -156,11 +161,13 @@ class Shell(Region):
     def __post_init__(self) -> None:
         if not 0 <= self.inner < self.outer:
             raise RegionError(
-                f"a shell from {self.inner:g} to {self.outer:g} kpc has no volume", remedy="Give 0 <= inner < outer."
+                f"a shell from {self.inner:g} to {self.outer:g} kpc has no volume",
+                remedy="Give 0 <= inner < outer.",
             )
 
     def contains(self, columns: Columns) -> Mask:
-        squared = sum((columns(name) - c) ** 2 for name, c in zip("xyz", self.centre, strict=True))
+        x, y, z = (columns(name) - c for name, c in zip("xyz", self.centre, strict=True))
+        squared = x**2 + y**2 + z**2
         return (squared <= self.outer**2) & (squared >= self.inner**2)
 
     def names(self) -> frozenset[str]:
@@ -246,7 +253,11 @@ class Expression(Region):
         return compile_expression(self.text)
 
     def contains(self, columns: Columns) -> Mask:
-        return np.asarray(self._compiled().evaluate(columns), bool)
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(self._compiled().evaluate(columns), bool)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise RegionError(f"{self.text!r} cannot be evaluated: {error}") from error
 
     def names(self) -> frozenset[str]:
         return self._compiled().names
@@ -306,10 +317,11 @@ class Or(Region):
             return None
         centre = np.mean([c for c, _ in known], 0)
         radius = max(float(np.linalg.norm(np.subtract(c, centre))) + r for c, r in known)
-        return tuple(centre.tolist()), radius  # type: ignore[return-value]
+        return (float(centre[0]), float(centre[1]), float(centre[2])), radius
 
     def __str__(self) -> str:
-        return " | ".join(str(p) for p in self.parts)
+        many = len(self.parts) > _SPELT_OUT
+        return f"any of {len(self.parts)} regions" if many else " | ".join(str(p) for p in self.parts)
 
 
 @dataclass(frozen=True)
@@ -336,13 +348,13 @@ KINDS: Mapping[str, type[Region]] = {
 
 def from_json(values: Mapping[str, Any]) -> Region:
     """The region that ``to_json`` wrote; RegionError names what is malformed."""
-    kind = values.get("kind")
-    if kind not in KINDS:
+    kind = values.get("kind") if isinstance(values, Mapping) else None
+    if not isinstance(kind, str) or kind not in KINDS:
         raise RegionError(f"unknown kind of region {kind!r}", remedy=suggestion(str(kind), KINDS))
     fields = {k: _parsed(v) for k, v in values.items() if k != "kind"}
     try:
         return KINDS[kind](**fields)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise RegionError(f"a region of kind {kind!r} does not have these fields: {sorted(fields)}") from error
 
 
@@ -351,4 +363,4 @@ def _parsed(value: Any) -> Any:
         return from_json(value)
     if isinstance(value, Iterable) and not isinstance(value, str):
         return tuple(_parsed(v) for v in value)
-    return value
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

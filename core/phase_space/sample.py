@@ -49,7 +49,7 @@ class ScoredSample:
     w: PhaseSpace
     log_df: MemberLogDF
     score: MemberScore
-    half: Int[np.ndarray, "m"]  # noqa: F821
+    half: Int[np.ndarray, "m"]
 
     def __len__(self) -> int:
         return len(self.w)

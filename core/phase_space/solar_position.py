@@ -59,12 +59,8 @@ class SolarPosition:
 
     def to_galactocentric(self, w: Float[np.ndarray, "*n 6"]) -> Float[np.ndarray, "*n 6"]:
         """Position [kpc] and inertial velocity [km/s] on Galactocentric axes."""
-        return np.concatenate(
-            [self.galactocentric_position(w[..., :3]), self.galactocentric_velocity(w[..., 3:])], -1
-        )
+        return np.concatenate([self.galactocentric_position(w[..., :3]), self.galactocentric_velocity(w[..., 3:])], -1)
 
     def to_heliocentric(self, w: Float[np.ndarray, "*n 6"]) -> Float[np.ndarray, "*n 6"]:
         """Inverse of :meth:`to_galactocentric`."""
-        return np.concatenate(
-            [w[..., :3] @ self.axes + self.centre, (w[..., 3:] - self.velocity) @ self.axes], -1
-        )
+        return np.concatenate([w[..., :3] @ self.axes + self.centre, (w[..., 3:] - self.velocity) @ self.axes], -1)

@@ -69,6 +69,22 @@ def columns(basis: Basis, degree: int, x: Float[Array, "3"]) -> Float[Array, " c
     return jnp.concatenate([sheets, uniform, elements, _harmonics(degree, xi / basis.unit)])
 
 
+def densities(basis: Basis, x: Float[Array, "3"]) -> Float[Array, " p"]:
+    """∇²φ_k/4πG [Msun/pc³] of the positive elements at one heliocentric position, in closed form.
+
+    The harmonics have none, so a sum with coefficients ≥ 0 is exactly ≥ 0, which a numerical Laplacian is not.
+    """
+    xi = basis.axes @ (x - basis.origin)
+    sheets = 1 / jnp.cosh(jnp.clip(xi[2] / basis.sheet_height, -300, 300)) ** 2
+    d = xi - basis.centre
+    squared, zeta = d[:, 0] ** 2 + d[:, 1] ** 2, jnp.sqrt(d[:, 2] ** 2 + basis.height**2)
+    a, wide = basis.length, basis.length + zeta
+    # Miyamoto & Nagai 1975, eq. 5, for 10⁹ Msun.
+    shape = (a * squared + (a + 3 * zeta) * wide**2) / ((squared + wide**2) ** 2.5 * zeta**3)
+    elements = 1e9 * basis.height**2 * shape / (4 * jnp.pi * PC3_PER_KPC3)
+    return jnp.concatenate([sheets, jnp.ones(1), elements])
+
+
 def disc_basis(sun: SolarPosition, rng: np.random.Generator | None) -> Basis:
     """Sheets, a uniform slab and 7 hexagonally placed pancakes of three heights about the Sun.
 

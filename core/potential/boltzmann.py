@@ -10,7 +10,11 @@ from core.potential.reference_frame import ReferenceFrame
 
 
 def residual(
-    frame: ReferenceFrame, w: PhaseSpace, score: PhaseSpace, acceleration: Positions, pattern_speed: float = 0.0
+    frame: ReferenceFrame,
+    w: PhaseSpace,
+    score: PhaseSpace,
+    acceleration: Positions,
+    pattern_speed: float = 0.0,
 ) -> PerStar:
     """R [km/s/kpc] at points ``w`` with scores ``score``, acceleration -∇Φ [(km/s)²/kpc] and Ω_p [km/s/kpc]."""
     force = (acceleration * score[:, 3:]).sum(1)

@@ -19,14 +19,20 @@ from core.array_types import MemberAcceleration, MemberPotential, PerStar, Posit
 from core.phase_space.solar_position import SolarPosition
 from core.units import FOUR_PI_G, PC3_PER_KPC3
 
-_CHUNK = 4096
+_NARROW, _WIDE = 128, 4096
+"""Points evaluated at once: two compiled shapes, whatever the number asked for."""
 
 
 class PotentialModel(Protocol):
-    """Φ(x; state) of one member at one heliocentric position; hashable, so that compiled functions are shared."""
+    """One member at one heliocentric position; hashable, so that compiled functions are shared."""
+
+    def __hash__(self) -> int: ...
 
     def potential(self, state: Any, x: Float[Array, "3"]) -> Float[Array, ""]:
         """Φ [(km/s)²]."""
+
+    def density(self, state: Any, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """∇²Φ/4πG [Msun/pc³]."""
 
 
 class Field(Protocol):
@@ -51,7 +57,7 @@ class PotentialEnsemble:
 
     model: PotentialModel
     states: Any
-    pattern_speed: Float[np.ndarray, "k"] | None  # noqa: F821
+    pattern_speed: Float[np.ndarray, "k"] | None
 
     @property
     def members(self) -> int:
@@ -85,16 +91,17 @@ class PotentialEnsemble:
 
     def _evaluate(self, function: Callable[[Any, Array], Array], x: Positions) -> np.ndarray:
         x = np.asarray(x, float)
+        width = _WIDE if len(x) > _NARROW else _NARROW
+        padded = np.concatenate([x, np.repeat(x[:1], -len(x) % width, axis=0)])
         with jax.enable_x64(True):
             states = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), self.states)
-            parts = []
-            for start in range(0, max(len(x), 1), _CHUNK):
-                part = x[start : start + _CHUNK]
-                # Few shapes, each compiled once: powers of two up to the chunk.
-                width = min(_CHUNK, 1 << max(len(part) - 1, 0).bit_length())
-                padded = np.concatenate([part, np.repeat(part[:1], width - len(part), axis=0)])
-                parts.append(np.asarray(function(states, jnp.asarray(padded)))[:, : len(part)])
-        return np.concatenate(parts, 1)
+            parts = [jnp.asarray(part) for part in np.split(padded, len(padded) // width)]
+            # One member at a time: what is compiled then serves ensembles of every size.
+            members = [
+                np.concatenate([np.asarray(function(ensemble.member(states, k), part)) for part in parts])
+                for k in range(self.members)
+            ]
+        return np.stack(members)[:, : len(x)]
 
 
 @dataclass(frozen=True)
@@ -124,16 +131,16 @@ class _Compiled(NamedTuple):
 
 @lru_cache(maxsize=32)
 def _compiled(model: PotentialModel) -> _Compiled:
-    def over_members_and_points(point: Callable[[Any, Array], Array]) -> Callable[[Any, Array], Array]:
-        return jax.jit(jax.vmap(jax.vmap(point, in_axes=(None, 0)), in_axes=(0, None)))
-
     def acceleration(state: Any, x: Array) -> Array:
-        return -jax.grad(model.potential, argnums=1)(state, x)
+        return -jax.jacfwd(model.potential, argnums=1)(state, x)
 
-    def density(state: Any, x: Array) -> Array:
-        return jnp.trace(jax.hessian(model.potential, argnums=1)(state, x)) / (FOUR_PI_G * PC3_PER_KPC3)
+    kernels = (model.potential, acceleration, model.density)
+    return _Compiled(*(jax.jit(jax.vmap(kernel, in_axes=(None, 0))) for kernel in kernels))
 
-    return _Compiled(*(over_members_and_points(f) for f in (model.potential, acceleration, density)))
+
+def laplacian_density(potential: Callable[[Array], Array], x: Float[Array, "3"]) -> Float[Array, ""]:
+    """∇²Φ/4πG [Msun/pc³] of any potential at one position, by differentiating twice."""
+    return jnp.trace(jax.jacfwd(jax.jacfwd(potential))(x)) / (FOUR_PI_G * PC3_PER_KPC3)
 
 
 def circular_velocity(acceleration: Positions, x: Positions, sun: SolarPosition) -> PerStar:

@@ -41,7 +41,7 @@ class Design:
 
     matrix: Float[np.ndarray, "m n c"]
     streaming: Float[np.ndarray, "m n"]
-    half: Float[np.ndarray, "m"] | np.ndarray  # noqa: F821
+    half: Float[np.ndarray, "m"] | np.ndarray
     positive: int
     turning: bool
 
@@ -68,9 +68,7 @@ class LinearFit:
     weights: PerStar
 
 
-def design(
-    sample: ScoredSample, frame: ReferenceFrame, basis: Basis, config: PotentialConfig
-) -> Design:
+def design(sample: ScoredSample, frame: ReferenceFrame, basis: Basis, config: PotentialConfig) -> Design:
     """The linear problem of a scored sample: columns ∇φ_k · ∂ln f/∂v, and Ω_p's where it is free."""
     gradients = _gradients(basis, config.harmonics, sample.w[:, :3])
     score_v = sample.score[:, :, 3:].astype(np.float32)
@@ -132,7 +130,11 @@ def _updated_weights(problem: Design, answer: Vector) -> PerStar:
 
 
 def _least_squares(
-    problem: Design, config: PotentialConfig, matrix: Float[np.ndarray, "n c"], target: PerStar, weights: PerStar
+    problem: Design,
+    config: PotentialConfig,
+    matrix: Float[np.ndarray, "n c"],
+    target: PerStar,
+    weights: PerStar,
 ) -> Vector:
     gram, moment = _moments(matrix, matrix, target, weights)
     return _non_negative(gram, moment, np.diag(gram), problem.positive, config.ridge)

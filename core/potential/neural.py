@@ -7,9 +7,10 @@ so that α, β and λ are numbers of order one. Known to collapse to a constant 
 cent of the volume with negative density; the convex solver beside it does neither.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,8 +21,9 @@ from jaxtyping import Array, Float
 
 from core.config import NetworkConfig
 from core.ensemble import median
-from core.optimization import Descent, Progress, State
+from core.optimization import Descent, Progress
 from core.phase_space.sample import ScoredSample
+from core.potential.fields import laplacian_density
 from core.potential.reference_frame import ReferenceFrame
 
 
@@ -31,9 +33,7 @@ class PotentialNetwork(nnx.Module):
     def __init__(self, layers: int, hidden: int, *, rngs: nnx.Rngs):
         init = nnx.initializers.variance_scaling(1.0, "fan_in", "normal")
         sizes = [3] + [hidden] * layers
-        self.hidden = nnx.List(
-            [nnx.Linear(a, b, kernel_init=init, rngs=rngs) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
-        )
+        self.hidden = nnx.List([nnx.Linear(a, b, kernel_init=init, rngs=rngs) for a, b in itertools.pairwise(sizes)])
         self.last = nnx.Linear(hidden, 1, use_bias=False, kernel_init=init, rngs=rngs)
         self.linear = nnx.Linear(3, 1, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
@@ -65,6 +65,10 @@ class NetworkModel:
         """Φ [(km/s)²] at a heliocentric position."""
         network = nnx.merge(_graph(self), state.network)
         return state.energy * network((x - state.centre) / state.length)
+
+    def density(self, state: NetworkState, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """ρ [Msun/pc³]."""
+        return laplacian_density(partial(self.potential, state), x)
 
 
 @lru_cache(maxsize=16)
@@ -144,15 +148,13 @@ def network_problem(
     return NetworkProblem(rows[order].astype(np.float32), centre, length, energy, free, fixed)
 
 
-def fit_network(
-    problem: NetworkProblem, model: NetworkModel, descent: Descent, seed: int, resume: State | None = None
-) -> Iterator[Progress]:
+def fit_network(problem: NetworkProblem, model: NetworkModel, descent: Descent, seed: int) -> Iterator[Progress]:
     """Train the network of ``seed`` on the problem; yields after every report."""
     key = jax.random.key(seed)
     network = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(key)))
     initial = {"network": network, "turn": jnp.zeros(())}
     held_out = jnp.asarray(problem.held_out)
-    return descent.run(initial, jnp.asarray(problem.training), held_out, key=key, resume=resume)
+    return descent.run(initial, jnp.asarray(problem.training), held_out, key=key)
 
 
 def network_state(problem: NetworkProblem, best: dict[str, Any]) -> NetworkState:

@@ -4,33 +4,36 @@ A seed of the convex solver draws its points anew (a bootstrap of the scored poi
 basis; a seed of the network draws its first weights.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float
 
 from core import ensemble
 from core.array_types import PerStar
-from core.config import NetworkConfig, PotentialConfig
-from core.optimization import State
+from core.config import PotentialConfig
+from core.optimization import Progress
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
-from core.potential.basis import Basis, columns, disc_basis, sphere_basis
+from core.potential.basis import Basis, columns, densities, disc_basis, sphere_basis
 from core.potential.fields import PotentialEnsemble, PotentialModel
 from core.potential.linear import LinearFit, design, solve
 from core.potential.neural import (
     NetworkModel,
+    NetworkState,
+    PotentialNetwork,
     fit_network,
     network_descent,
     network_pattern_speed,
     network_problem,
     network_state,
 )
-from core.potential.reference_frame import ReferenceFrame, reference_frame
+from core.potential.reference_frame import reference_frame
 
 
 class LinearState(NamedTuple):
@@ -49,6 +52,10 @@ class LinearModel:
     def potential(self, state: LinearState, x: Float[Array, "3"]) -> Float[Array, ""]:
         """Φ [(km/s)²] at a heliocentric position."""
         return jnp.dot(columns(state.basis, self.degree, x), state.coefficients)
+
+    def density(self, state: LinearState, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """ρ [Msun/pc³], in closed form."""
+        return jnp.dot(densities(state.basis, x), state.coefficients[: state.basis.positive])
 
 
 @dataclass(frozen=True)
@@ -102,3 +109,30 @@ def fit_convex(
     if speed is None and frame.rotates:
         speed = float(config.pattern_speed)
     return PotentialMember(state, speed, fit.noise_share), fit
+
+
+def fit_network_member(
+    sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, *, seed: int
+) -> Iterator[tuple[Progress, PotentialMember]]:
+    """Train one member of the published network; yields its progress and the member as it stands."""
+    frame = reference_frame(config.frame, sun)
+    problem = network_problem(sample, frame, config.network, config.pattern_speed, seed)
+    model = NetworkModel(config.network.layers, config.network.hidden)
+    for report in fit_network(problem, model, _network_descent(model, config.network), seed):
+        state = network_state(problem, report.state.best)
+        speed = network_pattern_speed(problem, state) if frame.rotates else None
+        yield report, PotentialMember(state, speed)
+
+
+_network_descent = lru_cache(maxsize=4)(network_descent)
+"""One compiled program for all members of an ensemble."""
+
+
+def state_template(config: PotentialConfig, shapes: Mapping[str, tuple[int, ...]]) -> LinearState | NetworkState:
+    """A member's state of zeros, arrays that vary in size having the given shapes: what stored arrays are read into."""
+    if config.solver == "network":
+        network = PotentialNetwork(config.network.layers, config.network.hidden, rngs=nnx.Rngs(0))
+        zero = jnp.zeros(())
+        return NetworkState(nnx.state(network), turn=zero, centre=jnp.zeros(3), length=zero, energy=zero)
+    basis = Basis(**{name: jnp.zeros(shapes[f".basis.{name}"]) for name in Basis._fields})
+    return LinearState(basis, jnp.zeros(shapes[".coefficients"]))

@@ -5,9 +5,10 @@ a flipped bit through. No pickle is ever written or read.
 """
 
 import hashlib
+import io
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,22 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from core.errors import CorruptArtifactError
+from core.errors import CorruptArtifactError, InputError
 
 _DIGEST = "sha256"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Publish ``content`` at ``path`` so that a crash or a power cut leaves the old file or the new one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        temporary.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
 
@@ -64,6 +65,16 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Publish named arrays as ``.npz``, for users; InputError where the place cannot be written."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    try:
+        write_bytes(path, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=path, remedy="Check the directory.") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:

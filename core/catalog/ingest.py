@@ -1,0 +1,116 @@
+"""From a file to a stored catalogue: open it, choose the stars, turn them into phase space, store them."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from core.catalog.cuts import CutFlow, grouped
+from core.catalog.recipe import Recipe, load_recipe
+from core.catalog.selection import Selection, plan_selection
+from core.catalog.store import LONGEST_NAME, Catalogue, CatalogueStore, checked_name
+from core.catalog.tables.opening import local_file, open_table
+from core.catalog.tables.table import check_memory
+from core.errors import CatalogError
+
+
+def ingest(
+    path: str | Path,
+    recipe: Recipe | str | Path | None = None,
+    *,
+    name: str | None = None,
+    store: CatalogueStore | None = None,
+) -> Catalogue:
+    """The catalogue made of the table in ``path``, stored; the same file and recipe give the same catalogue.
+
+    ``recipe`` is a preset, a TOML file or a Recipe; without one the coordinates are detected and only
+    complete stars at a positive parallax are asked for. ``name`` defaults to what the file says of itself,
+    else to the file's own name. Raises CatalogError or ConfigError with file, column, reason and remedy;
+    nothing is stored then.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe) if recipe else Recipe()
+    store = store or CatalogueStore.default()
+    file = local_file(path)
+    if name is not None:
+        checked_name(name)
+    try:
+        with open_table(file, chosen.table) as table:
+            selection = plan_selection(table, chosen)
+            columns, cut_flow = read_selected(selection)
+            metadata = table.metadata or {}
+        digest = _sha256(file)
+    except OSError as error:
+        raise CatalogError(
+            f"it cannot be read to its end: {error.strerror or error}",
+            file=file,
+            remedy="Was it changed meanwhile?",
+        ) from error
+    except MemoryError as error:
+        raise CatalogError(
+            "it does not fit in the memory of this machine", file=file, remedy="Split the file."
+        ) from error
+    return store.add(
+        columns,
+        name=name or _usable(metadata.get("name") or Path(file.name.removesuffix(".gz")).stem),
+        region=selection.region,
+        frame=metadata.get("frame", "rotating"),
+        synthetic=metadata.get("synthetic", False),
+        truth=metadata.get("truth"),
+        cut_flow=cut_flow,
+        recipe=selection.recipe.to_json(),
+        source={"file": file.name, "sha256": digest, "provenance": metadata.get("provenance")},
+    )
+
+
+def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]:
+    """The columns of the surviving stars and the count of survivors.
+
+    Raises CatalogError where the table has no rows or no star survives, naming the cut that removed the
+    last ones.
+    """
+    table = selection.table
+    names = sorted({m.column for m in selection.matches.values()} | set(selection.extra.values()))
+    integers = {m.column for m in selection.matches.values() if m.quantity.is_integer}
+    parts, totals, row, held = [], np.zeros(0, int), 0, 0
+    for chunk in table.chunks(names, integers):
+        kept, counts = selection.apply(chunk, row)
+        parts.append(kept)
+        totals = np.array(counts) + (totals if len(totals) else 0)
+        row += counts[0]
+        held += sum(values.nbytes for values in kept.values())
+        check_memory(table.file, held)
+    if row == 0:
+        raise CatalogError("it has column names and no rows", file=table.file, remedy="Check the query or the export.")
+    cut_flow = selection.cut_flow(totals.tolist())
+    if cut_flow.survivors == 0:
+        raise CatalogError(
+            f"no star is left after {cut_flow.last_blow().label!r} ({cut_flow})",
+            file=table.file,
+            remedy=_advice(selection, cut_flow),
+        )
+    return {name: _joined(parts, name) for name in list(parts[0])}, cut_flow
+
+
+def _joined(parts: Iterable[dict[str, np.ndarray]], name: str) -> np.ndarray:
+    """One column of all chunks; the chunks let go of it, so that the memory holds most columns once."""
+    return np.concatenate([part.pop(name) for part in parts])
+
+
+def _advice(selection: Selection, cut_flow: CutFlow) -> str:
+    label, read = cut_flow.last_blow().label, cut_flow.steps[0].survivors or 0
+    if label == "radial velocity present":
+        return f"None of the {grouped(read)} rows is complete; query Gaia with radial_velocity IS NOT NULL."
+    if label in (c.name for c in selection.recipe.cuts):
+        return "Relax this cut in the recipe."
+    return "Check the columns, their units and the volume."
+
+
+def _usable(name: str) -> str:
+    """The nearest thing to ``name`` that can name a catalogue."""
+    return "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)[:LONGEST_NAME].strip() or "stars"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

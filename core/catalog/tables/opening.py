@@ -1,0 +1,194 @@
+"""Opens a catalogue file: decides by its first bytes what it is, refuses what is no table, unpacks gzip.
+
+Only regular local files are opened, as binary streams, so that no library takes a name for an address or a
+format for granted.
+"""
+
+import contextlib
+import gzip
+import re
+import stat
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from core.catalog.cuts import nearest
+from core.catalog.tables.fits import open_fits
+from core.catalog.tables.hdf5 import open_hdf5
+from core.catalog.tables.parquet import open_parquet
+from core.catalog.tables.table import Table, truncated
+from core.catalog.tables.text import open_csv, open_ecsv
+from core.catalog.tables.votable import open_votable
+from core.errors import CatalogError
+
+READABLE = "FITS, VOTable, ECSV, CSV, parquet and HDF5, each also with .gz"
+
+_HEAD = 4096
+_BLOCK = 1 << 22
+_LARGEST_EXPANSION = 100
+"""Tables shrink to a tenth or so; what grows a hundredfold and beyond ``_HARMLESS`` bytes is no table."""
+_HARMLESS = 1 << 28
+
+_MAGIC = ((b"SIMPLE  =", "FITS"), (b"PAR1", "parquet"), (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"\x1f\x8b", "gzip"))
+_OTHERS = (
+    (b"PK\x03\x04", "a zip archive"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ\x00", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a zstandard file"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-zip archive"),
+    (b"%PDF", "a PDF document"),
+    (b"\x93NUMPY", "a numpy array"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x80", "a Python pickle"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+)
+_SUFFIXES = {
+    ".fits": "FITS",
+    ".fit": "FITS",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".hdf": "HDF5",
+    ".vot": "VOTable",
+    ".votable": "VOTable",
+    ".xml": "VOTable",
+    ".ecsv": "ECSV",
+}
+
+
+@contextlib.contextmanager
+def open_table(path: str | Path, table: str | int | None = None) -> Iterator[Table]:
+    """The table in the file ``path``; of several the one called ``table`` (name or number).
+
+    Raises CatalogError naming the file, what is wrong with it and what to do.
+    """
+    file = local_file(path)
+    with contextlib.ExitStack() as stack:
+        try:
+            stream: BinaryIO = stack.enter_context(file.open("rb"))
+            kind = _kind(stream, file)
+            if kind == "gzip":
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                stream = stack.enter_context(_unpacked(file, Path(folder)).open("rb"))
+                kind = _kind(stream, file)
+        except OSError as error:
+            raise CatalogError(
+                f"the file cannot be read: {error.strerror or error}",
+                file=file,
+                remedy="Check its permissions and the disk.",
+            ) from error
+        yield _open(kind, stream, file, table, stack)
+
+
+def _open(kind: str, stream: BinaryIO, file: Path, table: str | int | None, stack: contextlib.ExitStack) -> Table:
+    match kind:
+        case "FITS":
+            return open_fits(stream, file, table)
+        case "HDF5":
+            return open_hdf5(stream, file, table, stack)
+        case "VOTable":
+            return open_votable(stream, file, table)
+        case "parquet":
+            return open_parquet(stream, file)
+        case "ECSV":
+            return open_ecsv(stream, file)
+        case "CSV":
+            return open_csv(stream, file)
+    raise CatalogError("it is compressed twice", file=file, remedy="Unpack it once with gunzip.")
+
+
+def local_file(path: str | Path) -> Path:
+    """``path`` if it is a regular local file; CatalogError for an address, a directory or a device."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise CatalogError("an address is not read", file=path, remedy="Download the file and give its path.")
+    file = Path(path)
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError) as error:
+        siblings = [p.name for p in file.parent.iterdir()] if _is_directory(file.parent) else []
+        advice = nearest(file.name, siblings) if siblings else ""
+        raise CatalogError(
+            "there is no such file",
+            file=file,
+            remedy=advice if advice.startswith("Did") else "Check the path.",
+        ) from error
+    if stat.S_ISDIR(mode):
+        raise CatalogError("this is a directory", file=file, remedy="Give one of the files in it.")
+    if not stat.S_ISREG(mode):
+        raise CatalogError("this is not a regular file", file=file, remedy="Give a file on disk.")
+    return file
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _kind(stream: BinaryIO, file: Path) -> str:
+    """What the first bytes say; CatalogError where it is no table, or not what the file's name promises."""
+    stream.seek(0)
+    head = stream.read(_HEAD)
+    stream.seek(0)
+    if not head:
+        raise CatalogError("the file is empty", file=file, remedy="Download or copy it again.")
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    for magic, what in _OTHERS:
+        if head.startswith(magic):
+            raise CatalogError(f"this is {what}, not a table", file=file, remedy=f"Readable are {READABLE}.")
+    if head[257:262] == b"ustar":
+        raise CatalogError(
+            "this is a tar archive, not a table", file=file, remedy="Unpack it and give the file inside."
+        )
+    return _kind_of_text(head.removeprefix(b"\xef\xbb\xbf").lstrip(), file)
+
+
+def _kind_of_text(head: bytes, file: Path) -> str:
+    lower = head.lower()
+    if b"<votable" in lower or re.match(rb"<(\w+:)?votable", lower):
+        return "VOTable"
+    if lower.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        raise CatalogError(
+            "this is a web page, not a table",
+            file=file,
+            remedy="The server sent an error page: download it again.",
+        )
+    if lower.startswith(b"<"):
+        raise CatalogError("this is XML, but not a VOTable", file=file, remedy=f"Readable are {READABLE}.")
+    if head.startswith(b"# %ECSV"):
+        return "ECSV"
+    suffixes = [s.lower() for s in file.suffixes if s.lower() != ".gz"]
+    promised = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if promised or b"\0" in head:
+        raise CatalogError(
+            f"this is not {promised or 'a table'}: it starts with {head[:24]!r}",
+            file=file,
+            remedy=f"Readable are {READABLE}.",
+        )
+    return "CSV"
+
+
+def _unpacked(file: Path, folder: Path) -> Path:
+    """The content of a gzip file as a file in ``folder``, with an end to what it may grow to."""
+    limit = max(_HARMLESS, _LARGEST_EXPANSION * file.stat().st_size)
+    unpacked = folder / "table"
+    try:
+        with gzip.open(file, "rb") as packed, unpacked.open("wb") as stream:
+            while block := packed.read(_BLOCK):
+                if stream.tell() + len(block) > limit:
+                    raise CatalogError(
+                        f"it unpacks to more than {limit / 1e6:,.0f} MB, {_LARGEST_EXPANSION} times its size",
+                        file=file,
+                        remedy="Unpack it yourself if you trust it.",
+                    )
+                stream.write(block)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise truncated(file, str(error)) from error
+    return unpacked

@@ -1,0 +1,67 @@
+"""``deep-potential …``: assembles the commands and turns what goes wrong into words and an exit code.
+
+Exit codes: 0 done, 2 bad input, 3 the run is being run elsewhere, 4 cancelled, 1 anything else with an error id whose
+traceback is in the log (INTERFACES 2).
+"""
+
+import secrets
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from core.commands.catalogues import catalogues, ingest, mock
+from core.commands.fits import cancel, fit, run, status
+from core.commands.results import evaluate, sample, scalars
+from core.commands.service import doctor, serve
+from core.errors import CancelledError, DeepPotentialError
+
+ERROR_LOG = Path.home() / ".deep-potential" / "errors.log"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="deep-potential", prog_name="deep-potential")
+def commands() -> None:
+    """From a stellar catalogue to a map of the Galaxy's gravity."""
+
+
+for command in (mock, ingest, catalogues, fit, run, status, cancel, evaluate, sample, scalars, serve, doctor):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code, which the console script passes on."""
+    try:
+        commands.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return CancelledError.exit_code
+    except DeepPotentialError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001  (one of the three catch sites: the traceback goes into the log)
+        click.echo(f"Error: {type(error).__name__}: {error}\n{_logged()}", err=True)
+        return 1
+    return 0
+
+
+def _logged() -> str:
+    """Write the traceback of the exception being handled into the log; says where it is."""
+    error_id = secrets.token_hex(4)
+    text = f"--- {error_id} {' '.join(sys.argv)}\n{traceback.format_exc()}"
+    try:
+        ERROR_LOG.parent.mkdir(exist_ok=True)
+        with ERROR_LOG.open("a", encoding="utf-8") as log:
+            log.write(text)
+    except OSError:
+        return text
+    return f"Error id {error_id}; the traceback is in {ERROR_LOG}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""``fit``, ``run``, ``status``, ``cancel``: runs and their progress."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from core.commands.console import duration, json_option, quiet_option, runs_option, say, watched
+from core.config import PRESETS
+from core.errors import RegionError
+from core.jobs.launch import launch_detached
+from core.jobs.ownership import request_cancel
+from core.jobs.status import RunStatus, run_status
+from core.phase_space import region as regions
+from core.phase_space.region import Expression, Region
+from core.runs.registry import Run, find_run, list_runs, runs_root
+from core.settings import parse_assignment
+
+
+@click.command()
+@click.argument("catalogue")
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="quick", show_default=True, help="Size of the fit.")
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A single setting, as in flow.members=8."
+)
+@click.option("--region", "region_text", metavar="EXPR|FILE.json", help="Fit only these stars, as in 'abs(z) < 0.3'.")
+@click.option(
+    "--frame",
+    type=click.Choice(["rotating", "inertial"]),
+    help="Frame of stationarity; default: the catalogue's.",
+)
+@runs_option
+@click.option("--name", help="Name of the run.")
+@click.option("--detach", is_flag=True, help="Return at once; the run goes on in the background.")
+@quiet_option
+@json_option
+def fit(
+    catalogue: str,
+    preset: str,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    region_text: str | None,
+    frame: str | None,
+    runs: str | None,
+    name: str | None,
+    detach: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Fit flows and potentials to CATALOGUE: an id, a name, or a file."""
+    from core.catalog.resolve import resolve_catalogue  # astropy takes half a second to import
+    from core.jobs.creation import create_fit, fit_config
+
+    stars = resolve_catalogue(catalogue)
+    settings = fit_config(
+        stars,
+        preset,
+        toml=_text(config) if config else None,
+        overrides=dict(parse_assignment(a) for a in assignments),
+        frame=frame,
+    )
+    region = _region(region_text) if region_text else None
+    run = create_fit(
+        stars, settings, root=runs_root(runs), preset_name=preset, region=region, name=name, command=sys.argv
+    )
+    if not quiet and not as_json:
+        say(f"run {run.path}: {run.manifest.stars:,} stars, {len(run.manifest.tasks)} tasks")
+    _execute(run, detach=detach, quiet=quiet or as_json)
+    if as_json:
+        say(json.dumps(run_status(run).to_json()))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use instead of this machine alone.")
+@runs_option
+@click.option("--detach", is_flag=True, help="Return at once; the run goes on in the background.")
+@quiet_option
+def run(run: str, scheduler: str | None, runs: str | None, detach: bool, quiet: bool) -> None:
+    """Start RUN, or go on where it stopped."""
+    _execute(find_run(run, runs_root(runs)), detach=detach, quiet=quiet, scheduler=scheduler)
+
+
+@click.command()
+@click.argument("run", required=False)
+@runs_option
+@json_option
+def status(run: str | None, runs: str | None, as_json: bool) -> None:
+    """Say where all runs stand, or one with its tasks."""
+    root = runs_root(runs)
+    if run is not None:
+        one = run_status(find_run(run, root))
+        say(json.dumps(one.to_json()) if as_json else _report(one))
+        return
+    found = [run_status(r) for r in list_runs(root)]
+    if as_json:
+        say(json.dumps([s.to_json() for s in found]))
+        return
+    for s in found:
+        say(_line(s))
+
+
+@click.command()
+@click.argument("run")
+@runs_option
+def cancel(run: str, runs: str | None) -> None:
+    """Stop RUN; `deep-potential run` goes on with it later."""
+    found = find_run(run, runs_root(runs))
+    request_cancel(found)
+    say(f"run {found.manifest.name}: asked to stop")
+
+
+def _execute(run: Run, *, detach: bool, quiet: bool, scheduler: str | None = None) -> None:
+    if detach:
+        launch_detached(run)
+        if not quiet:
+            say(f"started in the background; follow it with: deep-potential status {run.path}")
+        return
+    from core.jobs.runner import run_graph  # Dask takes a second to import
+
+    with watched(run, quiet):
+        run_graph(run, scheduler=scheduler)
+    if not quiet:
+        say(_line(run_status(run)))
+
+
+def _region(text: str) -> Region:
+    if not text.endswith(".json"):
+        return Expression(text)
+    try:
+        return regions.from_json(json.loads(_text(Path(text))))
+    except ValueError as error:
+        raise RegionError(f"not JSON: {error}", file=text) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegionError("the file cannot be read", file=path, remedy="Check its name and that it is text.") from error
+
+
+def _line(status: RunStatus) -> str:
+    manifest = status.run.manifest
+    timing = f"{duration(status.seconds_taken)}" if status.seconds_taken is not None else ""
+    if status.seconds_left is not None:
+        timing = f"{duration(status.seconds_left)} left"
+    tasks = f"{status.tasks_done}/{len(status.tasks)} tasks"
+    return f"{status.run.id}  {status.state:<12} {manifest.stars:>12,} stars  {tasks:<12} {timing:<14} {manifest.name}"
+
+
+def _report(status: RunStatus) -> str:
+    lines = [_line(status), *(f"error: {line}" for line in status.error.splitlines())]
+    for task in status.tasks:
+        lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""The scalars of a run as text: for reading, for a spreadsheet, for a paper."""
+
+import csv as csv_module
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+"""The content of ``scalars.json``."""
+
+
+def significant(value: float, error: float) -> str:
+    """``value`` to two significant digits of ``error``; four digits where the error is zero."""
+    if not error > 0:
+        return f"{value:.4g}"
+    digits = max(0, 1 - _order(error))
+    return f"{value:.{digits}f}"
+
+
+def _order(value: float) -> int:
+    return int(f"{value:e}".partition("e")[2])
+
+
+def _rows(document: Document) -> Iterator[tuple[str, str, float, str, float, float, float, str]]:
+    for name, entry in document.items():
+        for pipeline, draws in entry["pipelines"].items():
+            median, low, high = draws["median"], draws["low"], draws["high"]
+            yield name, entry["unit"], entry["best"], pipeline, median, low, high, entry["volume"]
+
+
+def plain(document: Document) -> str:
+    """Aligned columns, then the verdict on the pattern speed."""
+    lines = [f"{'quantity':<28}{'best':>12}  {'pipeline':<16}{'median':>12}{'16 %':>12}{'84 %':>12}  unit, volume"]
+    shown = ""
+    for name, unit, best, pipeline, median, low, high, volume in _rows(document):
+        error = (high - low) / 2
+        numbers = "".join(f"{significant(v, error):>12}" for v in (median, low, high))
+        first = (name, significant(best, error), f"  {unit}, {volume}") if name != shown else ("", "", "")
+        lines.append(f"{first[0]:<28}{first[1]:>12}  {pipeline:<16}{numbers}{first[2]}")
+        shown = name
+    speed = document.get("pattern_speed")
+    if speed:
+        lines.append(f"pattern speed: {speed['verdict']} ({speed['reason']})")
+    return "\n".join(lines)
+
+
+def csv(document: Document) -> str:
+    """One line per quantity and pipeline."""
+    out = io.StringIO()
+    writer = csv_module.writer(out, lineterminator="\n")
+    writer.writerow(["quantity", "unit", "best", "pipeline", "median", "low", "high", "volume"])
+    writer.writerows(_rows(document))
+    return out.getvalue().rstrip("\n")
+
+
+_SYMBOLS = {
+    "acceleration_x": "a_x",
+    "acceleration_y": "a_y",
+    "acceleration_z": "a_z",
+    "pattern_speed": r"\Omega_\mathrm{p}",
+    "density_midplane": r"\rho(R_0, Z = 0)",
+    "density_slab": r"\langle\rho\rangle_\mathrm{slab}",
+    "density_shell": r"\langle\rho\rangle_\mathrm{shell}",
+    "circular_velocity": r"v_\mathrm{c}(R_0)",
+    "surface_density": r"\Sigma",
+    "vertical_force": "K_z",
+    "dark_matter_density": r"\rho_\mathrm{DM}",
+    "negative_density_fraction": r"f(\rho < 0)",
+}
+_UNITS = {
+    "(km/s)²/kpc": r"(km\,s$^{-1}$)$^2$\,kpc$^{-1}$",
+    "km/s/kpc": r"km\,s$^{-1}$\,kpc$^{-1}$",
+    "km/s": r"km\,s$^{-1}$",
+    "Msun/pc³": r"M$_\odot$\,pc$^{-3}$",
+    "Msun/pc²": r"M$_\odot$\,pc$^{-2}$",
+}
+
+
+def latex(document: Document) -> str:
+    """A table with one row per quantity, medians with upper and lower errors in a column per pipeline."""
+    pipelines = list(dict.fromkeys(p for entry in document.values() for p in entry["pipelines"]))
+    head = " & ".join(["quantity", "unit", *(p.replace("_", " ") for p in pipelines)])
+    lines = [rf"\begin{{tabular}}{{ll{'c' * len(pipelines)}}}", r"\hline", head + r" \\", r"\hline"]
+    for name, entry in document.items():
+        cells = [f"${_SYMBOLS[name]}$", _UNITS.get(entry["unit"], entry["unit"])]
+        cells += [_cell(entry["pipelines"].get(p)) for p in pipelines]
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\hline", r"\end{tabular}"])
+
+
+def _cell(draws: Mapping[str, float] | None) -> str:
+    if draws is None:
+        return "--"
+    up, down = draws["high"] - draws["median"], draws["median"] - draws["low"]
+    error = (up + down) / 2
+    return f"${significant(draws['median'], error)}^{{+{significant(up, error)}}}_{{-{significant(down, error)}}}$"

@@ -1,0 +1,53 @@
+"""Checkpoints of a training: two generations, each sealed, written in turn.
+
+A power cut or a damaged file costs one interval, never the training: the newest generation that is whole and belongs to
+the same member is read, else the other, else training starts again.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import CorruptArtifactError
+from core.flow.training import Checkpoint
+from core.runs import artifacts
+from core.runs.trees import from_arrays, to_arrays
+
+GENERATIONS = ("state-A.safetensors", "state-B.safetensors")
+
+
+def save_checkpoint(directory: Path, identity: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+    """Replace the older generation. ``identity`` says whose state it is."""
+    serial, oldest = _next(directory)
+    metadata = {"serial": serial, "identity": dict(identity)}
+    artifacts.write_arrays(directory / oldest, to_arrays(checkpoint), metadata)
+
+
+def load_checkpoint(
+    directory: Path, identity: Mapping[str, Any], template: Callable[[int], Checkpoint]
+) -> Checkpoint | None:
+    """The newest whole checkpoint of ``identity``; None where there is none. ``template(phase)`` gives its shape."""
+    for _, arrays, metadata in sorted(_readable(directory), key=lambda found: -found[0]):
+        if metadata["identity"] == dict(identity):
+            phase = int(arrays[".phase"])
+            return Checkpoint(*from_arrays(arrays, template(phase)))
+    return None
+
+
+def _next(directory: Path) -> tuple[int, str]:
+    serials = {name: serial for serial, name in ((s, m["name"]) for s, _, m in _readable(directory))}
+    oldest = min(GENERATIONS, key=lambda name: serials.get(name, -1))
+    return max(serials.values(), default=0) + 1, oldest
+
+
+def _readable(directory: Path) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    found = []
+    for name in GENERATIONS:
+        if not (directory / name).exists():
+            continue
+        try:
+            arrays, metadata = artifacts.read_arrays(directory / name)
+        except CorruptArtifactError:
+            continue  # the other generation is there for this
+        found.append((metadata["serial"], arrays, {**metadata, "name": name}))
+    return found

@@ -1,0 +1,52 @@
+"""Where tasks are placed: an embedded Dask cluster, or a scheduler given by its address.
+
+The embedded cluster lives in threads of the runner and opens no port: the work happens in the processes that its tasks
+supervise, so worker processes would add memory and an attack surface and nothing else.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+from distributed import Client, LocalCluster
+
+from core.errors import InputError
+from core.jobs.supervisor import cores
+
+_QUIET = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+    # A worker that dies marks all tasks assigned to it as suspicious, also those that never started.
+    "distributed.scheduler.allowed-failures": 20,
+}
+
+
+@contextmanager
+def dask_client(scheduler: str | None = None, workers: int | None = None) -> Iterator[Client]:
+    """A client of the embedded cluster, or of the scheduler at an address such as ``tls://host:8786``."""
+    with dask.config.set(_QUIET):
+        if scheduler is not None:
+            with _connected(scheduler) as client:
+                yield client
+            return
+        with (
+            LocalCluster(
+                n_workers=1,
+                threads_per_worker=workers or cores(),
+                processes=False,
+                dashboard_address=None,
+                silence_logs=40,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {address}: {error}", remedy="Start one, or leave --scheduler out."
+        ) from error

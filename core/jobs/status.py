@@ -1,0 +1,156 @@
+"""What can be told of a run by reading its directory: the same truth for the command line and the pages."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import CorruptArtifactError
+from core.jobs.graph import estimated_seconds
+from core.jobs.ownership import CANCEL_FILE, is_owned, recorded_state
+from core.jobs.supervisor import cores
+from core.jobs.task import DONE_FILE, ERROR_FILE, PROGRESS_FILE
+from core.runs.artifacts import read_json
+from core.runs.manifest import TaskSpec
+from core.runs.registry import Run
+
+STATES = ("waiting", "running", "done", "failed", "cancelled", "interrupted")
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """Where a task stands: ``fraction`` is 0 to 1, ``message`` the error of a failed one, ``seconds`` its duration."""
+
+    spec: TaskSpec
+    state: str
+    fraction: float
+    message: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Where a run stands; ``seconds_left`` is None where nothing is running or it cannot be told yet."""
+
+    run: Run
+    state: str
+    tasks: tuple[TaskStatus, ...]
+    fraction: float
+    seconds_left: float | None
+    seconds_taken: float | None
+    error: str = ""
+
+    @property
+    def tasks_done(self) -> int:
+        return sum(task.state == "done" for task in self.tasks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``status --json``."""
+        manifest = self.run.manifest
+        return {
+            "id": self.run.id,
+            "name": manifest.name,
+            "path": str(self.run.path),
+            "state": self.state,
+            "fraction": round(self.fraction, 4),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
+            "seconds_taken": None if self.seconds_taken is None else round(self.seconds_taken, 1),
+            "error": self.error,
+            "stars": manifest.stars,
+            "catalogue": manifest.catalogue.name,
+            "tasks": [
+                {
+                    "id": t.spec.id,
+                    "kind": t.spec.kind,
+                    "state": t.state,
+                    "fraction": t.fraction,
+                    "message": t.message,
+                }
+                for t in self.tasks
+            ],
+        }
+
+
+def run_status(run: Run) -> RunStatus:
+    """The state of a run: of its lock, its tasks and their progress."""
+    record = recorded_state(run)
+    alive = record["state"] == "running" and is_owned(run)
+    tasks = tuple(_task_status(run, spec, alive) for spec in run.manifest.tasks)
+    state = str(record["state"])
+    if state == "running" and not alive:
+        state = "interrupted"
+    total = sum(t.spec.weight for t in tasks) or 1.0
+    fraction = sum(t.spec.weight * t.fraction for t in tasks) / total
+    started, finished = record.get("started"), record.get("finished")
+    taken = (finished or time.time()) - started if started else None
+    return RunStatus(
+        run=run,
+        state=state,
+        tasks=tasks,
+        fraction=1.0 if state == "done" else fraction,
+        seconds_left=_remaining(tasks) if alive else None,
+        seconds_taken=taken,
+        error=str(record.get("error", "")),
+    )
+
+
+def _task_status(run: Run, spec: TaskSpec, alive: bool) -> TaskStatus:
+    directory = run.path / "tasks" / spec.id
+    lines = _attempt(directory / PROGRESS_FILE)
+    seconds = lines[-1]["time"] - lines[0]["time"] if lines else 0.0
+    if (directory / DONE_FILE).is_file() or run.embedded:
+        return TaskStatus(spec, "done", 1.0, seconds=seconds)
+    if (directory / ERROR_FILE).is_file():
+        return TaskStatus(spec, "failed", 0.0, str(_error(directory)), seconds)
+    if not lines:
+        return TaskStatus(spec, "waiting", 0.0)
+    stopped = "cancelled" if (run.path / CANCEL_FILE).exists() else "interrupted"
+    return TaskStatus(spec, "running" if alive else stopped, float(lines[-1]["fraction"]), seconds=seconds)
+
+
+def _error(directory: Path) -> str:
+    try:
+        return str(read_json(directory / ERROR_FILE)["message"])
+    except (CorruptArtifactError, KeyError):
+        return f"see {directory / 'log.txt'}"
+
+
+def _remaining(tasks: Sequence[TaskStatus]) -> float:
+    """Expected seconds to the end on this machine: the planned schedule of what is left, at the pace seen so far."""
+    left = [dataclasses.replace(t.spec, weight=t.spec.weight * (1 - t.fraction)) for t in tasks]
+    begun = [t for t in tasks if t.fraction > 0.05 and t.seconds > 5]
+    planned = sum(t.spec.weight * t.fraction for t in begun)
+    pace = sum(t.seconds for t in begun) / planned if planned else 1.0
+    return pace * estimated_seconds(left, cores())
+
+
+def progress_lines(run: Run, task_id: str, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The progress of a task from byte ``offset`` on, and the offset to go on from; a line being written is left."""
+    path = run.path / "tasks" / task_id / PROGRESS_FILE
+    if not path.is_file():
+        return [], offset
+    with path.open("rb") as file:
+        file.seek(offset)
+        content = file.read()
+    whole = content[: content.rfind(b"\n") + 1]
+    return list(_parsed(whole)), offset + len(whole)
+
+
+def _parsed(content: bytes) -> Iterator[dict[str, Any]]:
+    for line in content.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue  # half a line, left by a crash
+
+
+def _attempt(path: Path) -> list[dict[str, Any]]:
+    """First and last line of the newest attempt: an attempt begins with a report of nothing done."""
+    if not path.is_file():
+        return []
+    lines = list(_parsed(path.read_bytes()))
+    starts = [i for i, line in enumerate(lines) if line["fraction"] == 0]
+    return [lines[starts[-1] if starts else 0], lines[-1]] if lines else []

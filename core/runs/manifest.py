@@ -1,0 +1,144 @@
+"""What a run is: an immutable specification, written once, and where it came from."""
+
+import dataclasses
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from core import settings
+from core.config import Config
+from core.errors import ConfigError, CorruptArtifactError
+from core.phase_space import region as regions
+from core.phase_space.region import Region
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A node of the task graph: what to do, after which others.
+
+    ``weight`` is its expected share of the work, in CPU seconds on the reference machine.
+    """
+
+    id: str
+    kind: str
+    needs: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    weight: float
+
+
+@dataclass(frozen=True)
+class CatalogueReference:
+    """The stars of a run: the content-addressed id of a stored catalogue, and what to show of it."""
+
+    id: str
+    name: str
+    stars: int
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of ``run.json``."""
+
+    id: str
+    name: str
+    created: str
+    catalogue: CatalogueReference
+    region: Region
+    stars: int
+    config: Config
+    preset: str
+    tasks: tuple[TaskSpec, ...]
+    parent: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; :func:`manifest_from_json` is the inverse."""
+        return {
+            "schema": SCHEMA,
+            **{k: getattr(self, k) for k in ("id", "name", "created", "stars", "preset", "parent")},
+            "catalogue": dataclasses.asdict(self.catalogue),
+            "region": self.region.to_json(),
+            "config": settings.to_dict(self.config),
+            "tasks": [dataclasses.asdict(task) for task in self.tasks],
+        }
+
+    def task(self, task_id: str) -> TaskSpec:
+        """The task called ``task_id``."""
+        for task in self.tasks:
+            if task.id == task_id:
+                return task
+        raise ConfigError(f"run {self.name} has no task {task_id!r}")
+
+    def tasks_of(self, kind: str) -> Sequence[TaskSpec]:
+        """The tasks of one kind, in order."""
+        return [task for task in self.tasks if task.kind == kind]
+
+
+def manifest_from_json(values: Mapping[str, Any]) -> Manifest:
+    """The manifest that ``to_json`` wrote; a clear refusal of other schemas."""
+    if values.get("schema") != SCHEMA:
+        raise ConfigError(
+            f"the run has schema {values.get('schema')!r}, this program reads {SCHEMA}",
+            remedy="Open it with the version that wrote it.",
+        )
+    try:
+        return Manifest(
+            **{k: values[k] for k in ("id", "name", "created", "stars", "preset", "parent")},
+            catalogue=CatalogueReference(**values["catalogue"]),
+            region=regions.from_json(values["region"]),
+            config=settings.from_dict(Config(), values["config"]),
+            tasks=tuple(TaskSpec(**{**t, "needs": tuple(t["needs"])}) for t in values["tasks"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise CorruptArtifactError(f"run.json is incomplete: {error}") from error
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+_PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "distrax",
+    "optax",
+    "diffrax",
+    "numpy",
+    "scipy",
+    "astropy",
+    "distributed",
+)
+
+
+def provenance(command: Sequence[str]) -> dict[str, Any]:
+    """Code version, packages, interpreter and machine type: what is needed to repeat a run."""
+    return {
+        "command": list(command),
+        "version": importlib.metadata.version("deep-potential"),
+        "commit": _commit(),
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that the code runs from, marked where it has local changes."""
+    root = Path(__file__).resolve().parents[2]
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head + ("+changes" if dirty.stdout.strip() else "")

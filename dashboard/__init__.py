@@ -1,0 +1,1 @@
+"""The browser's view of runs and catalogues: it draws what ``core`` computes, and trains nothing itself."""

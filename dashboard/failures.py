@@ -1,0 +1,38 @@
+"""What a user sees when something goes wrong: our own errors in words in place of the picture, others by an id.
+
+Nothing is swallowed: an error that is not ours goes to the log with its traceback under the id that the page shows.
+"""
+
+import html
+import logging
+import secrets
+
+import panel as pn
+
+from core.errors import DeepPotentialError
+
+log = logging.getLogger("deep_potential.dashboard")
+
+
+def words(error: BaseException) -> str:
+    """What to tell the user; an error that is not ours is logged under a new id."""
+    if isinstance(error, DeepPotentialError):
+        return str(error)
+    error_id = secrets.token_hex(4)
+    log.error("error %s", error_id, exc_info=error)
+    return f"Something went wrong that should not have. Its traceback is in the server's log under {error_id}."
+
+
+def alert(error: BaseException) -> pn.pane.HTML:
+    """The error in place of the picture."""
+    return pn.pane.HTML(
+        f'<div class="alert" role="alert">{html.escape(words(error))}</div>', sizing_mode="stretch_width"
+    )
+
+
+def notify(error: BaseException) -> None:
+    """Handler of errors in callbacks: a notification in the corner of the page."""
+    if pn.state.notifications is not None:
+        pn.state.notifications.error(words(error), duration=8000)
+    else:
+        words(error)

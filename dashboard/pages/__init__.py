@@ -1,0 +1,1 @@
+"""The pages: each wires values computed by ``core`` to figures drawn by ``plots``."""

@@ -1,0 +1,206 @@
+"""Train: choose stars, size and settings, start a fit, follow it, and find every run again."""
+
+import html
+
+import panel as pn
+
+from core.commands.console import duration
+from core.config import PRESETS, Config
+from core.errors import DeepPotentialError
+from core.jobs.creation import fit_config
+from core.jobs.launch import launch_detached
+from core.jobs.ownership import request_cancel
+from core.jobs.status import RunStatus, run_status
+from core.phase_space.region import Everything, Region
+from core.runs.registry import Run
+from dashboard.failures import notify
+from dashboard.forms import ConfigForm
+from dashboard.retrain import cost
+from dashboard.run_monitor import RunMonitor
+from dashboard.services import Services
+from dashboard.session import Session
+from dashboard.widgets import caption, card, empty, grouped, text
+
+_ALL = "all stars"
+
+
+class Retraining(pn.viewable.Viewer):
+    """The page."""
+
+    def __init__(self, session: Session, services: Services, open_run: object):
+        super().__init__()
+        self.session, self.services, self._open_run = session, services, open_run
+        self._catalogues = {c.id: c for c in services.catalogues()}
+        fill = {"sizing_mode": "stretch_width", "margin": (2, 0, 6, 0)}
+        options = {f"{c.name} · {grouped(len(c))}": key for key, c in self._catalogues.items()}
+        self._catalogue = pn.widgets.Select(name="catalogue", options=options, **fill)
+        self._subset = pn.widgets.Select(name="subset", options=self._subsets(), **fill)
+        self._preset = pn.widgets.RadioButtonGroup(options=list(PRESETS), value="quick", **fill)
+        self._frame = pn.widgets.Select(
+            name="frame", options={"rotating, Ωp free": "rotating", "inertial": "inertial"}, **fill
+        )
+        self._name = pn.widgets.TextInput(name="name of the run", placeholder="the catalogue's", **fill)
+        self._start = pn.widgets.Button(
+            label="Start", button_type="primary", sizing_mode="stretch_width", margin=(8, 0, 2, 0)
+        )
+        self._cost = text()
+        self._form = ConfigForm(Config(), self._refresh)
+        self._all = pn.Card(
+            self._form,
+            title=f"all {self._form.count} settings",
+            collapsed=True,
+            sizing_mode="stretch_width",
+            margin=(4, 0),
+        )
+        self.monitor = RunMonitor(session, self._finished, curves=True)
+        self._table = pn.Column(sizing_mode="stretch_width", margin=0)
+        for w in (self._catalogue, self._preset, self._frame):
+            w.param.watch(lambda event: self._adopt(), "value")
+        self._subset.param.watch(lambda event: self._refresh(), "value")
+        self._start.on_click(self._started)
+        if self._catalogues:
+            self._preselect()
+            self._adopt()
+        self._list()
+        pn.state.add_periodic_callback(self._list, period=3000)
+
+    def controls(self) -> list[pn.viewable.Viewable]:
+        """The form of a new run, for the rail."""
+        if not self._catalogues:
+            return [caption("New run"), text("No catalogue is stored yet: <code>deep-potential ingest FILE</code>")]
+        hint = text('<span class="muted">Add catalogues with <code>deep-potential ingest FILE</code>.</span>')
+        size = text('<span class="muted">size</span>', margin=0)
+        settings = [self._catalogue, hint, self._subset, size, self._preset, self._frame, self._name, self._all]
+        return [caption("New run"), *settings, self._start, self._cost]
+
+    def _subsets(self) -> dict[str, str]:
+        names = [_ALL, *self.session.named]
+        chosen = self.session.region
+        if not isinstance(chosen, Everything) and chosen not in self.session.named.values():
+            names.append(str(chosen))
+        return {name: name for name in names}
+
+    def _region(self) -> Region:
+        if self._subset.value == _ALL:
+            return Everything()
+        return self.session.named.get(self._subset.value, self.session.region)
+
+    def _preselect(self) -> None:
+        """The catalogue and subset of the run that is looked at."""
+        chosen = self.session.region
+        named = next((n for n, r in self.session.named.items() if r == chosen), str(chosen))
+        self._subset.value = _ALL if isinstance(chosen, Everything) else named
+        try:
+            run = self.services.run(self.session.run) if self.session.run else self.services.default_run()
+        except DeepPotentialError:
+            return
+        if run.manifest.catalogue.id in self._catalogues:
+            self._catalogue.value = run.manifest.catalogue.id
+
+    def _adopt(self) -> None:
+        """Another catalogue, size or frame: the settings start over from it."""
+        self._form.adopt(
+            fit_config(self._catalogues[self._catalogue.value], self._preset.value, frame=self._frame.value)
+        )
+        self._refresh()
+
+    def _config(self) -> Config:
+        catalogue = self._catalogues[self._catalogue.value]
+        return fit_config(catalogue, self._preset.value, overrides=self._form.overrides, frame=self._frame.value)
+
+    def _refresh(self) -> None:
+        try:
+            stars = len(self._catalogues[self._catalogue.value].sample(self._region()))
+            words, self._start.disabled = f"{grouped(stars)} stars, {cost(self._config(), stars)}", False
+        except DeepPotentialError as error:
+            words, self._start.disabled = str(error), True
+        self._cost.object = f'<span class="muted">{html.escape(words)}</span>'
+
+    def _started(self, event: object) -> None:
+        catalogue = self._catalogues[self._catalogue.value]
+        region = self._region()
+        own = catalogue.name if isinstance(region, Everything) else self._subset.value
+        name = self._name.value.strip() or own
+        try:
+            config = self._config()
+            run = self.services.start_fit(catalogue, config, preset=self._preset.value, region=region, name=name)
+        except DeepPotentialError as error:
+            notify(error)
+            return
+        self.monitor.follow(run)
+        self._list()
+
+    def _finished(self, run: Run) -> None:
+        self._list()
+        if pn.state.notifications is not None:
+            pn.state.notifications.success(f"Run {run.manifest.name} is done.", duration=6000)
+
+    def follow_newest(self) -> None:
+        """Show the run that is going on, if one is."""
+        for status in map(run_status, self.services.runs()):
+            if status.state == "running":
+                self.monitor.follow(status.run)
+                return
+
+    def _list(self) -> None:
+        rows = [_RunRow(self, run_status(run)) for run in self.services.runs()]
+        known = [(row.status.run.id, row.status.state, row.status.tasks_done) for row in rows]
+        if known != getattr(self, "_known", None):
+            self._known = known
+            self._table.objects = [row.view for row in rows]
+
+    def open(self, run: Run) -> None:
+        """Look at a run on the other pages."""
+        self._open_run(run)  # type: ignore[operator]
+
+    def __panel__(self) -> pn.Column:
+        if not self._known:
+            return pn.Column(empty("No runs yet", "Choose a catalogue on the left and press Start."))
+        return pn.Column(self.monitor, card(caption("Runs"), self._table), sizing_mode="stretch_width", margin=0)
+
+
+class _RunRow:
+    """A line of the list of runs, with what can be done about it."""
+
+    def __init__(self, page: Retraining, status: RunStatus):
+        self.status = status
+        manifest = status.run.manifest
+        tone = {"done": "good", "running": ""}.get(status.state, "caution")
+        took = duration(status.seconds_taken) if status.seconds_taken and status.state != "running" else "–"
+        when = "comes with the program" if status.run.embedded else manifest.created[:16].replace("T", " ")
+        cells = (
+            ("minmax(160px,2fr)", f"<strong>{html.escape(manifest.name)}</strong>"),
+            ("90px", f'<span class="{tone}">{status.state}</span>'),
+            ("100px", f"{grouped(manifest.stars)} stars"),
+            ("110px", f"{status.tasks_done} of {len(status.tasks)} tasks"),
+            ("150px", f'<span class="muted">{when}</span>'),
+            ("90px", took),
+        )
+        template = " ".join(width for width, _ in cells)
+        style = f"display:grid;grid-template-columns:{template};gap:12px;align-items:center;min-height:36px"
+        words = text(f'<div style="{style}">{"".join(f"<div>{words}</div>" for _, words in cells)}</div>', margin=0)
+        self.view = pn.Row(words, *self._buttons(page), sizing_mode="stretch_width", margin=0)
+
+    def _buttons(self, page: Retraining) -> list[pn.widgets.Button]:
+        run, state = self.status.run, self.status.state
+        actions = []
+        if run.has("flow_sample.parquet"):
+            actions.append(("Open", lambda event: page.open(run)))
+        if state == "running":
+            actions += [
+                ("Follow", lambda event: page.monitor.follow(run)),
+                ("Cancel", lambda event: request_cancel(run)),
+            ]
+        if state in ("cancelled", "interrupted", "failed", "waiting") and not run.embedded:
+
+            def go_on(event: object) -> None:
+                launch_detached(run)
+                page.monitor.follow(run)
+
+            actions.append(("Go on", go_on))
+        buttons = []
+        for label, act in actions:
+            button = pn.widgets.Button(label=label, button_type="light", margin=0)
+            button.on_click(act)
+            buttons.append(button)
+        return buttons

@@ -1,0 +1,123 @@
+"""Scalars: the distribution of each over the ensembles, its averaging volume, and the table to copy from."""
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import panel as pn
+
+from core.diagnostics import scalar_tables
+from core.diagnostics.scalars import ScalarDraws, from_json, trusted_shell
+from core.runs.registry import Run
+from dashboard.plots.diagrams import averaging_diagram
+from dashboard.plots.distributions import PIPELINES, distribution
+from dashboard.services import Services
+from dashboard.session import Session
+from dashboard.widgets import caption, card, facts, text
+
+_COLUMNS = 3
+
+
+class ScalarDistributions(pn.viewable.Viewer):
+    """The page."""
+
+    def __init__(self, session: Session, services: Services, run: Run):
+        super().__init__()
+        self.session, self.run = session, run
+        self.document: Mapping[str, Any] = run.scalars
+        self.scalars = [from_json(name, entry) for name, entry in self.document.items()]
+        fill = {"sizing_mode": "stretch_width", "margin": 0}
+        # The fraction of negative density is one number, not a distribution: it is in the table.
+        self._drawn = [scalar for scalar in self.scalars if scalar.name != "negative_density_fraction"]
+        self._panes = [pn.pane.HoloViews(sizing_mode="stretch_width", margin=4) for _ in self._drawn]
+        self._volumes = text(margin=4)
+        cells = [*self._panes, pn.Column(text('<p class="caps">averaging volumes</p>'), self._volumes, **fill)]
+        rows = [pn.Row(*cells[i : i + _COLUMNS], **fill) for i in range(0, len(cells), _COLUMNS)]
+        self._charts = card(*rows)
+        self._table = card(text(f'<div class="scroll">{_table(self.scalars, self.document)}</div>'))
+        self._draw()
+        session.param.watch(lambda event: self._draw(), ["theme", "overlay_truth"])
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the stars are a mock's."""
+        return any(s.truth is not None for s in self.scalars)
+
+    def controls(self) -> list[pn.viewable.Viewable]:
+        """Pipelines, overlays and exports, for the rail."""
+        counts: dict[str, str] = {}
+        for pipeline, words in PIPELINES.items():
+            draws = [len(s.pipelines[pipeline]) for s in self.scalars if pipeline in s.pipelines]
+            if draws:
+                counts[words] = f"{draws[0]} draws"
+        truth = pn.widgets.Checkbox.from_param(
+            self.session.param.overlay_truth, name="truth of the mock", margin=(4, 0)
+        )
+        overlay = [caption("Overlay"), truth] if self.has_truth else []
+        return [caption("Pipelines"), text(facts(counts)), *overlay, caption("Take away"), *self._exports()]
+
+    def _exports(self) -> list[pn.viewable.Viewable]:
+        latex = scalar_tables.latex(self.document)
+        copy = pn.widgets.Button(label="Copy as LaTeX", sizing_mode="stretch_width", margin=(4, 0))
+        copy.js_on_click(args={"words": latex}, code="navigator.clipboard.writeText(words)")
+        copy.on_click(lambda event: _copied())
+        words = scalar_tables.csv(self.document)
+        name = f"{self.run.path.name}-scalars.csv"
+        save = pn.widgets.Button(label="Save as CSV", sizing_mode="stretch_width", margin=(4, 0))
+        code = (
+            "const a = document.createElement('a');"
+            "a.href = URL.createObjectURL(new Blob([words], {type: 'text/csv'})); a.download = name; a.click();"
+        )
+        save.js_on_click(args={"words": words, "name": name}, code=code)
+        return [copy, save]
+
+    def _draw(self) -> None:
+        palette, truth = self.session.palette, self.session.overlay_truth
+        with pn.io.hold():
+            for pane, scalar in zip(self._panes, self._drawn, strict=True):
+                pane.object = distribution(scalar, palette, truth=truth)
+            config = self.run.manifest.config
+            region = self.run.flow.region
+            shell, ball = trusted_shell(config, region), region.spatial_part().bounding_ball()
+            reach = ball[1] if ball else shell.outer
+            self._volumes.object = averaging_diagram(shell.inner, shell.outer, config.scalars.slab, reach, palette)
+
+    def __panel__(self) -> pn.Column:
+        return pn.Column(self._charts, self._table, sizing_mode="stretch_width", margin=0)
+
+
+def _copied() -> None:
+    if pn.state.notifications is not None:
+        pn.state.notifications.success("The table is on the clipboard.", duration=2000)
+
+
+def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
+    """Best estimate, half of the 16–84 % range in every pipeline, truth and volume."""
+    pipelines = [p for p in PIPELINES if any(p in s.pipelines for s in scalars)]
+    heads = ["quantity", "best fit", *(f"σ {PIPELINES[p]}" for p in pipelines), "truth", "averaged over", "verdict"]
+    lines = ["<tr>" + "".join(f"<th>{html.escape(h)}</th>" for h in heads) + "</tr>"]
+    for s in scalars:
+        errors = {p: _half_range(s, p) for p in pipelines if p in s.pipelines}
+        scale = max(errors.values(), default=0.0)
+        cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
+        cells.append(f"<strong>{scalar_tables.significant(s.best, scale)}</strong>")
+        cells += [f"{errors[p]:.2g}" if p in errors else "–" for p in pipelines]
+        cells.append("–" if s.truth is None else scalar_tables.significant(s.truth, scale))
+        cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]
+        lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells).replace("-", "\u2212", 0) + "</tr>")
+    return f'<table class="numbers">{"".join(lines)}</table>'
+
+
+def _half_range(scalar: ScalarDraws, pipeline: str) -> float:
+    low, _, high = scalar.interval(pipeline)
+    return (high - low) / 2
+
+
+def _verdict(scalar: ScalarDraws, entry: Mapping[str, Any]) -> str:
+    """What may be said in words; only Ω_p and ρ < 0 have a test of their own."""
+    if "verdict" in entry:
+        tone = "good" if entry["constrained"] else "caution"
+        return f'<span class="{tone}">{html.escape(entry["verdict"])}</span>'
+    if scalar.name == "negative_density_fraction":
+        return '<span class="good">none</span>' if scalar.best == 0 else '<span class="caution">unphysical</span>'
+    return ""

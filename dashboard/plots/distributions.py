@@ -1,0 +1,60 @@
+"""Distributions of scalars over the ensembles: every draw a point, its pipeline's median and 16–84 % beside it."""
+
+from collections.abc import Mapping
+
+import holoviews as hv
+import numpy as np
+
+from core.diagnostics.scalars import ScalarDraws
+from dashboard.plots.figures import restyle
+from dashboard.plots.palette import Palette
+
+# WebGL draws a dozen points no faster than the canvas, and stalls where there is no GPU.
+hv.extension("bokeh", logo=False)
+hv.renderer("bokeh").webgl = False
+
+PIPELINES: Mapping[str, str] = {
+    "observational_noise": "noise",
+    "bootstrap": "bootstrap",
+    "df_seed": "DF seed",
+    "potential_seed": "Φ seed",
+    "solar_position": "x₀, v₀",
+    "null": "null",
+}
+"""Short names of the uncertainty pipelines, in the order in which they are shown."""
+
+
+def distribution(scalar: ScalarDraws, palette: Palette, *, truth: bool, width: int = 300) -> hv.Overlay:
+    """A scalar's draws by pipeline, the best estimate as a line, the truth of a mock dashed."""
+    shown = [p for p in PIPELINES if p in scalar.pipelines]
+    rng = np.random.default_rng(1)  # the same jitter each time: a point must not jump when the page is redrawn
+    parts: list[hv.Element] = []
+    label = f"{scalar.label}  [{scalar.unit}]" if scalar.unit else scalar.label
+    for place, name in enumerate(shown):
+        draws = scalar.pipelines[name]
+        low, median, high = scalar.interval(name)
+        colour = palette.series[place % len(palette.series)]
+        jitter = place - 0.12 + rng.uniform(-0.13, 0.13, len(draws))
+        parts += [
+            hv.Scatter((jitter, draws), "pipeline", label).opts(color=colour, size=5, alpha=0.75),
+            hv.Segments([(place + 0.16, low, place + 0.16, high)]).opts(color=colour, line_width=3),
+            hv.Segments([(place + 0.08, median, place + 0.24, median)]).opts(color=colour, line_width=3),
+        ]
+    parts.append(hv.HLine(scalar.best).opts(color=palette.action, line_width=1))
+    if truth and scalar.truth is not None:
+        parts.append(hv.HLine(scalar.truth).opts(color=palette.ink, line_width=1.5, line_dash="dashed"))
+    return hv.Overlay(parts).opts(
+        hv.opts.Overlay(
+            title=label,
+            xlabel="",
+            ylabel="",
+            xlim=(-0.5, len(shown) - 0.5),
+            xticks=[(i, PIPELINES[name]) for i, name in enumerate(shown)],
+            height=230,
+            responsive=True,
+            toolbar=None,
+            show_legend=False,
+            padding=0.1,
+            hooks=[lambda plot, element: restyle(plot.state, palette)],
+        )
+    )

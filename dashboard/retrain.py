@@ -1,0 +1,74 @@
+"""From a choice of stars to a running fit: what it will cost, and the one call that starts it."""
+
+from collections.abc import Callable
+
+import panel as pn
+
+from core.commands.console import duration
+from core.config import Config
+from core.errors import DeepPotentialError
+from core.jobs.graph import estimated_seconds, plan
+from core.jobs.supervisor import cores
+from core.phase_space.region import Everything, Region
+from core.runs.registry import Run
+from dashboard.failures import notify
+from dashboard.services import Services
+from dashboard.session import Session
+from dashboard.subsets import SubsetPicker
+from dashboard.widgets import grouped, text
+
+
+def cost(config: Config, stars: int) -> str:
+    """The expected duration on this machine, in words."""
+    seconds = estimated_seconds(plan(config, stars), cores())
+    return f"about {duration(round(seconds, -1) if seconds > 60 else seconds)} on this machine"
+
+
+class RetrainButton(pn.viewable.Viewer):
+    """Fits the chosen subset of a run's stars with the run's own settings, in the background."""
+
+    def __init__(
+        self, session: Session, services: Services, run: Run, subsets: SubsetPicker, started: Callable[[Run], None]
+    ):
+        super().__init__()
+        self.session, self.services, self.run, self.subsets, self._started = session, services, run, subsets, started
+        self._button = pn.widgets.Button(button_type="primary", sizing_mode="stretch_width", margin=(8, 0, 2, 0))
+        self._words = text()
+        self._button.on_click(self._start)
+        session.param.watch(lambda event: self._refresh(), "subset")
+        self._refresh()
+
+    @property
+    def region(self) -> Region:
+        """The chosen subset within the run's own region."""
+        return self.run.manifest.region & self.session.region
+
+    def _refresh(self) -> None:
+        part = not isinstance(self.session.region, Everything)
+        stars = int(self.subsets.stars.mask(self.session.region).sum()) if part else len(self.subsets.stars)
+        enough = self.run.manifest.config.flow.training_rows(stars) >= 256
+        self._button.label = "Retrain on this subset" if part else "Retrain on all stars"
+        self._button.disabled = not enough
+        words = cost(self.run.manifest.config, stars) if enough else f"{grouped(stars)} stars are too few for the flows"
+        self._words.object = f'<span class="muted">{words}</span>'
+
+    def _start(self, event: object) -> None:
+        try:
+            run = self.services.start_fit(
+                self.services.catalogue(self.run),
+                self.run.manifest.config,
+                preset=self.run.manifest.preset,
+                region=self.region,
+                name=self._name(),
+                parent=self.run.id,
+            )
+        except DeepPotentialError as error:
+            notify(error)
+            return
+        self._started(run)
+
+    def _name(self) -> str:
+        return self.subsets.chosen if not isinstance(self.session.region, Everything) else self.run.manifest.name
+
+    def __panel__(self) -> pn.Column:
+        return pn.Column(self._button, self._words, sizing_mode="stretch_width", margin=0)

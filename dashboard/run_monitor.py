@@ -1,0 +1,136 @@
+"""A run as it goes: state, remaining time, tasks, loss curves, and buttons to stop it, go on with it or look at it.
+
+The page owns nothing: it reads the run's directory every half second. A closed tab or a restarted server changes
+nothing for the run.
+"""
+
+import html
+import time
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+
+from core.commands.console import duration
+from core.jobs.launch import launch_detached
+from core.jobs.ownership import request_cancel
+from core.jobs.status import RunStatus, progress_lines, run_status
+from core.runs.registry import Run
+from dashboard.plots.curves import LossFigure
+from dashboard.plots.diagrams import task_graph
+from dashboard.session import Session
+from dashboard.widgets import card, text
+
+_PERIOD = 500
+_STARTING = 15.0
+_TONES = {"done": "good", "failed": "caution", "cancelled": "caution", "interrupted": "caution"}
+
+
+class RunMonitor(pn.viewable.Viewer):
+    """Follows one run; ``finished`` is called once, when it is seen to have ended well."""
+
+    def __init__(self, session: Session, finished: Callable[[Run], None], *, curves: bool):
+        super().__init__()
+        self.session, self._finished, self._curves = session, finished, curves
+        self.run: Run | None = None
+        self._offsets: dict[str, int] = {}
+        self._lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        self._head = text(margin=0)
+        self._graph = text(margin=(8, 0, 0, 0))
+        self._cancel = pn.widgets.Button(label="Cancel", margin=(0, 0, 0, 8), visible=False)
+        self._resume = pn.widgets.Button(label="Go on", margin=(0, 0, 0, 8), visible=False)
+        self._open = pn.widgets.Button(label="Open", button_type="primary", margin=(0, 0, 0, 8), visible=False)
+        self._cancel.on_click(self._cancelled)
+        self._resume.on_click(self._resumed)
+        self._open.on_click(self._opened)
+        self.figures = {
+            "density": LossFigure("held-out loss of n(x)", "−ln n"),
+            "velocity": LossFigure("held-out loss of p(v | x)", "−ln p"),
+        }
+        for fig in self.figures.values():
+            fig.restyle(session.palette)
+        session.param.watch(lambda event: self._restyle(), "theme")
+        row = pn.Row(self._head, self._cancel, self._resume, self._open, sizing_mode="stretch_width", margin=0)
+        panes = [pn.pane.Bokeh(f.figure, sizing_mode="stretch_width", margin=0) for f in self.figures.values()]
+        charts = [pn.Row(*panes, sizing_mode="stretch_width", margin=(8, 0, 0, 0))] if curves else []
+        self._card = card(row, self._graph, *charts, visible=False)
+        self._poll: Any = None
+
+    def follow(self, run: Run) -> None:
+        """Show this run from now on."""
+        self.run, self._offsets, self._lines = run, {}, {}
+        self._since = time.monotonic()
+        self._card.visible = True
+        self.refresh()
+        if self._poll is None:
+            self._poll = pn.state.add_periodic_callback(self.refresh, period=_PERIOD)
+
+    def refresh(self) -> None:
+        """Read the run's directory and show how it stands."""
+        if self.run is None:
+            return
+        status = run_status(self.run)
+        with pn.io.hold():
+            self._head.object = _head(status)
+            self._graph.object = task_graph(status.tasks)
+            self._cancel.visible = status.state == "running"
+            self._resume.visible = status.state in ("cancelled", "interrupted", "failed")
+            self._open.visible = status.state == "done" and self.session.run != self.run.path.name
+            if self._curves:
+                self._draw_curves()
+        # A run that goes on after a stop still says how it stopped until its runner has started.
+        settled = status.state == "done" or time.monotonic() - self._since > _STARTING
+        if status.state in ("done", "failed", "cancelled") and settled and self._poll is not None:
+            self._poll.stop()
+            self._poll = None
+            if status.state == "done":
+                self._finished(self.run)
+
+    def _draw_curves(self) -> None:
+        assert self.run is not None
+        for task in self.run.manifest.tasks_of("flows"):
+            lines, self._offsets[task.id] = progress_lines(self.run, task.id, self._offsets.get(task.id, 0))
+            for line in lines:
+                if "phase" in line:
+                    key = line["phase"], f"{task.parameters['pipeline']} {line['member']}"
+                    self._lines.setdefault(key, []).append((line["step"], line["held_out"]))
+        for phase, fig in self.figures.items():
+            curves = {name: tuple(zip(*points, strict=True)) for (p, name), points in self._lines.items() if p == phase}
+            fig.show(curves)  # type: ignore[arg-type]
+
+    def _cancelled(self, event: object) -> None:
+        if self.run is not None:
+            request_cancel(self.run)
+
+    def _resumed(self, event: object) -> None:
+        if self.run is not None:
+            launch_detached(self.run)
+            self.follow(self.run)
+
+    def _opened(self, event: object) -> None:
+        if self.run is not None:
+            self._finished(self.run)
+
+    def _restyle(self) -> None:
+        for fig in self.figures.values():
+            fig.restyle(self.session.palette)
+
+    def __panel__(self) -> pn.Column:
+        return self._card
+
+
+def _head(status: RunStatus) -> str:
+    tone = _TONES.get(status.state, "")
+    name = html.escape(status.run.manifest.name)
+    parts = [f"{status.tasks_done} of {len(status.tasks)} tasks"]
+    if status.seconds_left is not None:
+        parts.insert(0, f"about {duration(status.seconds_left)} left")
+    elif status.seconds_taken is not None and status.state != "waiting":
+        parts.insert(0, f"{duration(status.seconds_taken)}")
+    error = f'<p class="alert" role="alert">{html.escape(status.error)}</p>' if status.state == "failed" else ""
+    done = f"width:{100 * status.fraction:.1f}%"
+    bar = f'<div class="bar"><div style="{done}"></div></div>'
+    return (
+        f'<div role="status"><strong>{name}</strong> <span class="tag {tone}">{status.state}</span> '
+        f'<span class="muted">{" · ".join(parts)}</span>{bar}</div>{error}'
+    )

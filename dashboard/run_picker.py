@@ -1,0 +1,62 @@
+"""Which run is looked at: a choice of all runs, and the few numbers that introduce one."""
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import panel as pn
+
+from core.runs.artifacts import read_json
+from core.runs.registry import Run
+from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY
+from dashboard.services import Services
+from dashboard.session import Session
+from dashboard.widgets import caption, facts, grouped, number, text
+
+
+def run_facts(run: Run) -> dict[str, str]:
+    """Stars, held-out likelihood and pattern speed of a run, as far as they are known."""
+    values = {"stars": f"<strong>{grouped(run.manifest.stars)}</strong>"}
+    if run.has(FLOW_SUMMARY):
+        held_out = read_json(run.products / FLOW_SUMMARY)["held_out_log_df"]
+        values["flows"] = f"{len(held_out)} × {run.manifest.config.flow_coordinates}"
+        values["held-out ln f"] = number(sum(held_out) / len(held_out), 5)
+    if run.has("scalars.json"):
+        speed = run.scalars.get("pattern_speed")
+        if speed:
+            values["Ωp"] = pattern_speed_words(speed)
+    return values
+
+
+def pattern_speed_words(speed: Mapping[str, Any]) -> str:
+    """Ω_p with its spread over flows and its verdict, as HTML."""
+    draws = speed["pipelines"].get("df_seed") or speed["pipelines"]["potential_seed"]
+    spread = (draws["high"] - draws["low"]) / 2
+    tone = "good" if speed["constrained"] else "caution"
+    return f'{speed["best"]:.1f} ± {spread:.1f}<br><span class="{tone}">{html.escape(str(speed["verdict"]))}</span>'
+
+
+class RunPicker(pn.viewable.Viewer):
+    """A choice among the runs that have something to show; ``go_to`` is called with another one."""
+
+    def __init__(self, session: Session, services: Services, go_to: Callable[[Run], None]):
+        super().__init__()
+        runs = {run.path.name: run for run in services.runs() if run.has(FLOW_SAMPLE)}
+        chosen = session.run or next(iter(runs), "")
+        names = [run.manifest.name for run in runs.values()]
+        labels = {
+            key: f"{run.manifest.name} · {run.id[:8]}" if names.count(run.manifest.name) > 1 else run.manifest.name
+            for key, run in runs.items()
+        }
+        self._choice = pn.widgets.Select(
+            options={label: key for key, label in labels.items()},
+            value=chosen if chosen in runs else None,
+            sizing_mode="stretch_width",
+            margin=(4, 0),
+            name="",
+        )
+        self._choice.param.watch(lambda event: go_to(runs[event.new]), "value")
+        self._facts = text(facts(run_facts(runs[chosen])) if chosen in runs else "")
+
+    def __panel__(self) -> pn.Column:
+        return pn.Column(caption("Run"), self._choice, self._facts, sizing_mode="stretch_width", margin=0)

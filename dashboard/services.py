@@ -1,0 +1,172 @@
+"""What all sessions of a server share: runs and catalogues on disk, their columns, and two threads to compute in.
+
+Caches are bounded and keyed by content, so they are never wrong, only cold. Nothing here belongs to a session.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from core import mocks
+from core.array_types import Mask, PerStar, PhaseSpace
+from core.catalog.catalogue import Catalogue
+from core.catalog.resolve import demo_catalogues, open_catalogue
+from core.catalog.store import CatalogueStore
+from core.config import Config
+from core.diagnostics.scalars import trusted_shell
+from core.diagnostics.slices import Slicer
+from core.errors import UnknownRunError
+from core.jobs.creation import create_fit
+from core.jobs.launch import launch_detached
+from core.phase_space.coordinates import coordinate
+from core.phase_space.region import Everything, Region
+from core.phase_space.solar_position import SolarPosition
+from core.runs.registry import Run, find_run, list_runs
+from core.runs.star_files import FLOW_SAMPLE, read_stars
+
+Value = TypeVar("Value")
+
+
+class BoundedCache:
+    """The most recently used values up to a number of bytes; safe to use from several threads."""
+
+    def __init__(self, limit: int):
+        self._limit, self._size = limit, 0
+        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
+        """The value of ``key``, made where it is not there; two threads may both make it, which is harmless."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key][0]
+        value = make()
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = value, size(value)
+                self._size += size(value)
+            while self._size > self._limit and len(self._values) > 1:
+                self._size -= self._values.popitem(last=False)[1][1]
+        return value
+
+
+@dataclass(frozen=True)
+class Stars:
+    """Stars whose named coordinates and subsets are computed once and shared: a run's data, or a flow's sample.
+
+    ``key`` names their content.
+    """
+
+    key: str
+    w: PhaseSpace
+    sun: SolarPosition
+    cache: BoundedCache
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    def column(self, name: str) -> PerStar:
+        """A named coordinate, float32."""
+        make = lambda: np.ascontiguousarray(coordinate(name).compute(self.w, self.sun), np.float32)  # noqa: E731
+        return self.cache.get((self.key, "column", name), make, lambda a: a.nbytes)
+
+    def mask(self, region: Region) -> Mask:
+        """Which stars are inside a region."""
+        make = lambda: np.array(np.broadcast_to(region.contains(self.column), len(self.w)))  # noqa: E731
+        return self.cache.get((self.key, "mask", region), make, lambda a: a.nbytes)
+
+    def inside(self, name: str, region: Region) -> PerStar:
+        """A coordinate of the stars inside a region."""
+        values = self.column(name)
+        return values if isinstance(region, Everything) else values[self.mask(region)]
+
+
+class Services:
+    """Runs, catalogues and computing for all sessions; ``root`` is the directory of the user's runs."""
+
+    def __init__(self, root: Path, store: CatalogueStore):
+        self.root, self.store = root, store
+        self.executor = ThreadPoolExecutor(2, thread_name_prefix="compute")
+        self._cache = BoundedCache(2 * 2**30)
+        self._runs: dict[Path, Run] = {}
+
+    def runs(self) -> list[Run]:
+        """All runs, newest first, the demonstration last; a run once opened keeps its opened products."""
+        return [self._runs.setdefault(run.path, run) for run in list_runs(self.root)]
+
+    def run(self, name: str) -> Run:
+        """The run of that directory name, id or name; UnknownRunError otherwise."""
+        for run in self.runs():
+            if name in (run.path.name, run.id):
+                return run
+        return find_run(name, self.root)
+
+    def default_run(self) -> Run:
+        """What a first visitor sees: the newest run with products, else UnknownRunError."""
+        for run in self.runs():
+            if run.has(FLOW_SAMPLE):
+                return run
+        raise UnknownRunError("there are no runs yet", remedy="Start one on the page Train.")
+
+    def catalogues(self) -> list[Catalogue]:
+        """The stored catalogues, newest first, and the demonstration ones."""
+        stored = self.store.list()
+        known = {c.id for c in stored}
+        return stored + [open_catalogue(key, self.store) for key in demo_catalogues() if key not in known]
+
+    def catalogue(self, run: Run) -> Catalogue:
+        """The catalogue of a run."""
+        return open_catalogue(run.manifest.catalogue.id, self.store)
+
+    def data(self, run: Run) -> Stars:
+        """The stars that a run was fitted to."""
+        manifest = run.manifest
+        key = f"data {manifest.catalogue.id} {manifest.region}"
+        make = lambda: self.catalogue(run).sample(manifest.region, manifest.config.solar).w  # noqa: E731
+        return self._stars(key, run, make)
+
+    def flow_sample(self, run: Run) -> Stars:
+        """The stars drawn from a run's flow; UnknownRunError where there are none yet."""
+        if not run.has(FLOW_SAMPLE):
+            raise UnknownRunError(f"run {run.manifest.name!r} has not drawn its sample yet")
+        return self._stars(f"flow {run.id}", run, lambda: read_stars(run.products / FLOW_SAMPLE))
+
+    def start_fit(
+        self, catalogue: Catalogue, config: Config, *, preset: str, region: Region, name: str, parent: str | None = None
+    ) -> Run:
+        """Create a run and start its runner as a process that outlives this server."""
+        run = create_fit(
+            catalogue,
+            config,
+            root=self.root,
+            preset_name=preset,
+            region=region,
+            name=name,
+            parent=parent,
+            command=["dashboard"],
+        )
+        launch_detached(run)
+        return run
+
+    def slicer(self, run: Run) -> Slicer:
+        """What evaluates slices of a run; UnknownRunError where it has no potentials yet."""
+        manifest = run.manifest
+        truth = self.catalogue(run).truth
+        return Slicer(
+            potential=run.potential,
+            truth=mocks.from_truth(truth) if truth else None,
+            sun=manifest.config.solar,
+            region=run.flow.region.spatial_part(),
+            trusted=trusted_shell(manifest.config, run.flow.region) & run.flow.region.spatial_part(),
+        )
+
+    def _stars(self, key: str, run: Run, make: Callable[[], PhaseSpace]) -> Stars:
+        w = self._cache.get((key, "w"), make, lambda a: a.nbytes)
+        return Stars(key, w, run.manifest.config.solar, self._cache)

@@ -1,0 +1,77 @@
+"""What one browser tab has chosen: pure state, mirrored in the address so that a link restores the view."""
+
+import json
+
+import param
+
+from core.diagnostics.residual_maps import FORMS
+from core.errors import RegionError
+from core.phase_space import region as regions
+from core.phase_space.region import Everything, Region
+from dashboard.plots.density_maps import SCALES
+from dashboard.plots.palette import PALETTES, Palette
+
+PAGES = {"quality": "Flow quality", "potential": "Potential", "scalars": "Scalars", "train": "Train"}
+
+
+class Session(param.Parameterized):
+    """The choices of one session, all of them in the address of the page."""
+
+    page = param.Selector(default="quality", objects=list(PAGES))
+    run = param.String(default="", doc="Directory name of the run that is looked at.")
+    subset = param.String(default="", doc="Region of the chosen subset as JSON; empty for all stars.")
+    subsets = param.String(default="", doc="Named subsets as JSON: a list of pairs of name and region.")
+    theme = param.Selector(default="light", objects=list(PALETTES))
+
+    projections = param.String(default="x~y,vphi~vR,l~sinb", doc="Pairs of coordinates, one row each.")
+    view = param.String(default="", doc="Zoomed ranges of projections as JSON.")
+    scale = param.Selector(default="log", objects=list(SCALES))
+    form = param.Selector(default="paper", objects=list(FORMS))
+    bins = param.Selector(default=128, objects=[64, 128, 256])
+
+    quantity = param.String(default="density")
+    show = param.String(default="median")
+    overlay_truth = param.Boolean(default=True)
+    contours = param.Boolean(default=True)
+    at_x = param.Number(default=0.0)
+    at_y = param.Number(default=0.0)
+    at_z = param.Number(default=0.0)
+
+    @classmethod
+    def in_address(cls) -> list[str]:
+        """The parameters that the address mirrors: all of them."""
+        return [name for name in cls.param if name != "name"]
+
+    @property
+    def region(self) -> Region:
+        """The chosen subset; everything where the address holds none, or none that can be read."""
+        try:
+            return regions.from_json(json.loads(self.subset)) if self.subset else Everything()
+        except (ValueError, RegionError):
+            return Everything()
+
+    def choose(self, region: Region) -> None:
+        """Choose a subset."""
+        everything = isinstance(region, Everything)
+        self.subset = "" if everything else json.dumps(region.to_json(), separators=(",", ":"))
+
+    @property
+    def named(self) -> dict[str, Region]:
+        """The named subsets, in order; those that cannot be read are left out."""
+        found: dict[str, Region] = {}
+        try:
+            for name, region in json.loads(self.subsets or "[]"):
+                found[str(name)] = regions.from_json(region)
+        except (ValueError, TypeError, RegionError):
+            return found
+        return found
+
+    def name_subsets(self, named: dict[str, Region]) -> None:
+        """Replace the named subsets."""
+        pairs = [[name, region.to_json()] for name, region in named.items()]
+        self.subsets = json.dumps(pairs, separators=(",", ":")) if pairs else ""
+
+    @property
+    def palette(self) -> Palette:
+        """Colours of the chosen theme."""
+        return PALETTES[self.theme]

@@ -1,0 +1,126 @@
+"""The composition root: one document from session, services and the page that the address names."""
+
+import html
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import panel as pn
+from panel.theme import Inherit
+from panel.theme.native import Native
+from panel.viewable import Viewable
+
+from core.catalog.store import CatalogueStore
+from core.runs.registry import Run, runs_root
+from dashboard.failures import alert, notify
+from dashboard.pages.flow_quality import FlowQuality
+from dashboard.pages.potential_slices import PotentialSlices
+from dashboard.pages.retraining import Retraining
+from dashboard.pages.scalar_distributions import ScalarDistributions
+from dashboard.retrain import RetrainButton
+from dashboard.run_monitor import RunMonitor
+from dashboard.run_picker import RunPicker
+from dashboard.services import Services
+from dashboard.session import PAGES, Session
+from dashboard.subsets import SubsetPicker
+from dashboard.widgets import caption
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+class Calm(Native):
+    """Panel's widgets in the tokens of the page."""
+
+    modifiers = {Viewable: {"stylesheets": [Inherit, (ASSETS / "controls.css").read_text()]}}  # noqa: RUF012
+
+
+@cache
+def services() -> Services:
+    """The one instance of this server process."""
+    return Services(runs_root(), CatalogueStore.default())
+
+
+def build() -> pn.Template:
+    """The document of one visitor: read the address, build the page it names, keep the address in step."""
+    pn.extension(design=Calm, notifications=True, exception_handler=notify, reconnect=True)
+    session = Session()
+    if pn.state.location is not None:
+        pn.state.location.sync(session, Session.in_address())
+    shell = pn.Template((ASSETS / "shell.html").read_text(encoding="utf-8"), design=Calm)
+    shell.add_variable("shell_css", (ASSETS / "shell.css").read_text(encoding="utf-8"))
+    shell.add_variable("pages", list(PAGES.items()))
+    shell.add_variable("page", session.page)
+    shell.add_variable("page_title", PAGES[session.page])
+    parts = _parts(session)
+    shell.add_panel("rail", pn.Column(*parts.rail, sizing_mode="stretch_width", margin=0))
+    shell.add_panel("main", pn.Column(*parts.main, sizing_mode="stretch_width", margin=0))
+    shell.add_panel("looking_at", pn.pane.HTML(parts.looking_at, margin=0))
+    shell.add_panel("theme", _theme_button(session))
+    return shell
+
+
+def _theme_button(session: Session) -> pn.widgets.Button:
+    """Switches the colours of page and figures without a reload."""
+    button = pn.widgets.Button(label="Light / dark", button_type="light", margin=0)
+    button.js_on_click(
+        code="const d = document.documentElement.dataset; d.theme = d.theme === 'dark' ? 'light' : 'dark';"
+    )
+
+    def switch(event: object) -> None:
+        session.theme = "dark" if session.theme == "light" else "light"
+
+    button.on_click(switch)
+    return button
+
+
+class _Parts(NamedTuple):
+    """What goes into the rail, the main part and the header."""
+
+    rail: list[Any]
+    main: list[Any]
+    looking_at: str = ""
+
+
+def _parts(session: Session) -> _Parts:
+    """The page that the session names; an error takes the place of the picture."""
+    shared = services()
+    picker = RunPicker(session, shared, lambda run: _go_to(session, run))
+    try:
+        if session.page == "train":
+            page = Retraining(session, shared, lambda run: _go_to(session, run, page="quality"))
+            page.follow_newest()
+            return _Parts(page.controls(), [page])
+        run = shared.run(session.run) if session.run else shared.default_run()
+        session.run = run.path.name
+        return _page_of_run(session, shared, run, picker)
+    except Exception as error:  # noqa: BLE001  (one of the three catch sites: an error takes the place of the picture)
+        return _Parts([picker], [alert(error)])
+
+
+def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker) -> _Parts:
+    looking_at = _looking_at(run)
+    if session.page == "potential":
+        slices = PotentialSlices(session, shared, run)
+        return _Parts([picker, *slices.controls()], [slices], looking_at)
+    if session.page == "scalars":
+        scalars = ScalarDistributions(session, shared, run)
+        return _Parts([picker, *scalars.controls()], [scalars], looking_at)
+    quality = FlowQuality(session, shared, run)
+    subsets = SubsetPicker(session, quality.comparison.data)
+    monitor = RunMonitor(session, lambda finished: _go_to(session, finished), curves=False)
+    retrain = RetrainButton(session, shared, run, subsets, monitor.follow)
+    rail = [picker, subsets, retrain, caption("Display"), *quality.display_controls()]
+    return _Parts(rail, [monitor, quality], looking_at)
+
+
+def _go_to(session: Session, run: Run, page: str | None = None) -> None:
+    """Show another run: a new document, because figures and columns are those of one run."""
+    session.param.update(run=run.path.name, view="", page=page or session.page)
+    if pn.state.location is not None:
+        pn.state.location.reload = True
+
+
+def _looking_at(run: Run) -> str:
+    manifest = run.manifest
+    tag = ' · <span class="tag">synthetic</span>' if manifest.catalogue.synthetic else ""
+    return f"{html.escape(manifest.name)} · {html.escape(manifest.catalogue.name)}{tag}"

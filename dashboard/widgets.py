@@ -1,0 +1,104 @@
+"""Small pieces that every page is made of: captions, facts, cards, and work of which only the latest counts."""
+
+import asyncio
+import html
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import panel as pn
+
+from core.errors import DeepPotentialError
+from dashboard.failures import notify
+from dashboard.services import Services
+
+
+def caption(text: str) -> pn.pane.HTML:
+    """A small-caps heading of a group of controls."""
+    return pn.pane.HTML(f'<h2 class="caps">{html.escape(text)}</h2>', margin=(12, 0, 2, 0), sizing_mode="stretch_width")
+
+
+def facts(values: Mapping[str, str]) -> str:
+    """A list of names and values as HTML; values may hold markup, names may not."""
+    rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{value}</dd>" for name, value in values.items())
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def text(content: str = "", **options: Any) -> pn.pane.HTML:
+    """A pane of HTML that fills its column."""
+    return pn.pane.HTML(content, sizing_mode="stretch_width", **{"margin": (2, 0), **options})
+
+
+def card(*content: Any, **options: Any) -> pn.Column:
+    """A panel of the page."""
+    styles = {
+        "background": "var(--panel)",
+        "border": "1px solid var(--line)",
+        "border-radius": "8px",
+        "padding": "12px 16px",
+    }
+    return pn.Column(*content, styles=styles, **{"sizing_mode": "stretch_width", "margin": (0, 0, 12, 0), **options})
+
+
+def empty(title: str, advice: str) -> pn.pane.HTML:
+    """What a page shows instead of nothing: what is missing and what to do."""
+    return text(f'<div class="empty"><h2>{html.escape(title)}</h2><p>{html.escape(advice)}</p></div>')
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number as the pages write it: a true minus sign, thin spaces in thousands."""
+    if value != value:
+        return "–"
+    if float(value).is_integer() and abs(value) >= 1000:
+        words = f"{value:,.0f}".replace(",", "\u202f")
+    else:
+        words = f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}".replace(",", "\u202f")
+    return words.replace("-", "\u2212")
+
+
+def grouped(count: int) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+class Latest:
+    """Work in a thread for one part of a page: a new request replaces one that is waiting, and outdates one under way.
+
+    ``apply`` is called on the event loop with the result, in one held update of the page.
+    """
+
+    def __init__(self, services: Services, apply: Callable[[Any], None]):
+        self._services, self._apply = services, apply
+        self._version = 0
+        self._waiting: Callable[[], Any] | None = None
+        self._busy = False
+
+    def request(self, compute: Callable[[], Any]) -> None:
+        """Compute soon; what was asked before is no longer wanted."""
+        self._version += 1
+        self._waiting = compute
+        if not self._busy:
+            self._busy = True
+            pn.state.execute(self._work)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting is not None:
+                compute, self._waiting, version = self._waiting, None, self._version
+                try:
+                    loop = asyncio.get_running_loop()
+                    result = await loop.run_in_executor(self._services.executor, compute)
+                except DeepPotentialError as error:
+                    if version == self._version:
+                        notify(error)
+                    continue
+                if version == self._version:
+                    with pn.io.hold():
+                        self._apply(result)
+        finally:
+            self._busy = False
+
+
+def later(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """A call to be made in a thread."""
+    return partial(function, *arguments)
