@@ -15,7 +15,7 @@ import click
 from core.commands.catalogues import catalogues, ingest, mock
 from core.commands.fits import cancel, fit, run, status
 from core.commands.results import evaluate, sample, scalars
-from core.commands.service import doctor, serve
+from core.commands.service import demo, doctor, serve
 from core.errors import CancelledError, DeepPotentialError
 
 ERROR_LOG = Path.home() / ".deep-potential" / "errors.log"
@@ -27,7 +27,7 @@ def commands() -> None:
     """From a stellar catalogue to a map of the Galaxy's gravity."""
 
 
-for command in (mock, ingest, catalogues, fit, run, status, cancel, evaluate, sample, scalars, serve, doctor):
+for command in (mock, ingest, catalogues, fit, run, status, cancel, evaluate, sample, scalars, serve, doctor, demo):
     commands.add_command(command)
 
 

@@ -1,5 +1,6 @@
 """Every setting of a fit with its default, and the presets ``quick``, ``standard`` and ``paper``."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ class SpatialDensityConfig:
     hidden: int = setting(64, "width of its two hidden layers", low=4, high=1024)
     nodes: int = setting(4096, "quadrature points of the normaliser", low=256, high=1_000_000)
     training: OptimizationConfig = section(
-        lambda: OptimizationConfig(steps=1500, epochs=60, batch=1024, learning_rate=3e-3, weight_decay=0.3)
+        lambda: OptimizationConfig(steps=3000, epochs=60, batch=1024, learning_rate=3e-3, weight_decay=0.6)
     )
 
 
@@ -116,6 +117,20 @@ class PotentialConfig:
     reweights: int = setting(2, "updates of the weights of the points", low=0, high=20)
     ridge: float = setting(1e-6, "ridge on the normalised normal equations", low=0.0, high=1.0)
     network: NetworkConfig = section(NetworkConfig)
+
+    def __post_init__(self) -> None:
+        if self.pattern_speed != "free" and not _is_number(self.pattern_speed):
+            raise ConfigError(
+                f"potential.pattern_speed must be free or a number; got {self.pattern_speed!r}",
+                remedy="For example: potential.pattern_speed=28.2.",
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,10 @@ class TrainingError(DeepPotentialError):
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """The remedy for a misspelt ``word``: the nearest ``known`` one, or all of them; None where there are none."""
-    by_lower = {name.lower(): name for name in sorted(known)}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    names = sorted(known, key=lambda name: (name.lower(), name.swapcase()))
+    close = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1)
     if close:
-        return f"Did you mean {by_lower[close[0]]!r}?"
-    return f"Known are: {', '.join(by_lower.values())}." if by_lower else None
+        # Names may differ in case alone, as r and R do.
+        alike = [name for name in names if name.lower() == close[0]]
+        return f"Did you mean {' or '.join(map(repr, alike))}?"
+    return f"Known are: {', '.join(names)}." if names else None

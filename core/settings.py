@@ -7,6 +7,7 @@ A section is a frozen dataclass made of :func:`setting` fields and of other sect
 
 import dataclasses
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def _checked(s: Setting, value: Any) -> Any:
     """``value`` as the type of the setting, inside its bounds."""
     try:
         value = _parsed(s.type, value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise ConfigError(
             f"{s.key} must be {_described(s)}; got {value!r}", remedy=f"Its default is {s.default}."
         ) from None
@@ -131,9 +132,9 @@ def _parsed(kind: type, value: Any) -> Any:
         if not number.is_integer():
             raise ValueError(value)
         return int(number)
-    if kind is float:
+    if kind is float and math.isfinite(float(value)):
         return float(value)
-    if kind is str:
+    if kind is str and isinstance(value, (str, int, float)):
         return str(value)
     raise ValueError(value)
 

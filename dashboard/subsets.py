@@ -24,7 +24,7 @@ class SubsetPicker(pn.viewable.Viewer):
         fill = {"sizing_mode": "stretch_width", "margin": (4, 0), "name": ""}
         self._list = pn.widgets.RadioBoxGroup(**fill)
         self._words = text()
-        self._typed = pn.widgets.TextInput(placeholder="type one: abs(z) < 0.1 & vphi > 200", **fill)
+        self._typed = pn.widgets.TextInput(placeholder="abs(z) < 0.1 & vphi > 200", **fill)
         self._rename = pn.widgets.TextInput(placeholder="rename it", visible=False, **fill)
         self._remove = pn.widgets.Button(label="Remove", button_type="light", margin=(4, 0), visible=False)
         self._list.param.watch(self._picked, "value")

@@ -1,4 +1,4 @@
-"""``serve`` and ``doctor``: the dashboard, and what a bug report needs."""
+"""``serve``, ``doctor``, ``demo``: the dashboard, what a bug report needs, and the demonstration made anew."""
 
 import importlib.metadata
 import json
@@ -59,6 +59,16 @@ def doctor(as_json: bool) -> None:
         return
     for name, value in facts.items():
         say(f"{name:<16} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "data" / "demo", help="Directory to replace.")
+def demo(out: Path) -> None:
+    """Make the embedded demonstration anew: two mocks and a fit of each, in about ten minutes on two cores."""
+    from core.jobs.demo import make_demo  # JAX and Dask take seconds to import
+
+    make_demo(out, say)
+    say(f"{out}: {sum(f.stat().st_size for f in out.rglob('*') if f.is_file()) / 1e6:.1f} MB")
 
 
 def _devices() -> list[str]:

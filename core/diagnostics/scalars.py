@@ -6,7 +6,7 @@ and each names its volume.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -178,6 +178,7 @@ QUANTITIES = (
 """All scalars, in the order in which they are shown."""
 
 
+@runtime_checkable
 class MemberField(Protocol):
     """A field of several members: PotentialEnsemble, or a truth as an ensemble of one."""
 

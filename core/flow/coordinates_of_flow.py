@@ -75,7 +75,8 @@ class FlowCoordinates:
         z = X[2] / self.scale[2]
         along = (jnp.hypot(X[0], X[1]) - R0) / self.scale[0]
         around = R0 * jnp.arctan2(X[1], -X[0]) / self.scale[1]
-        return jnp.stack([along, around, z, _log_cosh(z / 0.8), _log_cosh(z / 2.0)])
+        # Heights of about 0.2 and 0.5 kpc for a disc like the Galaxy's; sharper ones make its core too peaked.
+        return jnp.stack([along, around, z, _log_cosh(z / 1.05), _log_cosh(z / 2.6)])
 
     def _sphere_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
         u = x / self.scale[0]

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from core import ensemble
 from core.array_types import Labels, PhaseSpace
@@ -55,8 +55,8 @@ class FlowProgress:
 class Split:
     """Row numbers of the stars: two disjoint halves of equal length and the held-out ones, all in random order."""
 
-    halves: tuple[Labels, Labels]
-    held_out: Labels
+    halves: tuple[Int[np.ndarray, "half"], Int[np.ndarray, "half"]]
+    held_out: Int[np.ndarray, "held"]
 
     def rows(self, half: int | None) -> Labels:
         """Training rows of a member: of one half, or of both."""

@@ -36,7 +36,7 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Ite
                 threads_per_worker=workers or cores(),
                 processes=False,
                 dashboard_address=None,
-                silence_logs=40,
+                silence_logs=50,  # what went wrong is told by the runner, once
             ) as cluster,
             Client(cluster) as client,
         ):

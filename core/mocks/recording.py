@@ -66,7 +66,7 @@ class EquivalentSuns:
     radius: float
     symmetry: int
 
-    def see(self, state: PhaseSpace) -> tuple[Float[np.ndarray, "seen 6"], Int[np.ndarray, "seen"]]:  # noqa: F821
+    def see(self, state: PhaseSpace) -> tuple[Float[np.ndarray, "seen 6"], Int[np.ndarray, "seen"]]:
         """The particles in the ball of any Sun, turned to the Sun's own (X, V); and which rows they are."""
         sector = 2 * np.pi / self.symmetry
         # The balls are disjoint, so the nearest Sun in azimuth is the only one that can see a particle.

@@ -1,8 +1,8 @@
 """An axisymmetric disc in a slab: f of energy, angular momentum and vertical energy (Shu 1969; PHYSICS 6.4).
 
 f = Σ w exp(−(Rg − R0)/h_R − (E − E_c)/σ(Rg)² − E_z/σ_z²) / (σ(Rg)² σ_z) with Rg = L_z/v0,
-σ(Rg) = σ_R exp(−(Rg − R0)/R_σ) and, for a flat curve, E − E_c = ½(V_R² + V_φ² − v0²) − v0² ln(V_φ/v0). Nothing rotates as
-a pattern: a fit must say that its pattern speed is not constrained.
+σ(Rg) = σ_R exp(−(Rg − R0)/R_σ) and, for a flat curve, E − E_c = ½(V_R² + V_φ² − v0²) − v0² ln(V_φ/v0). Nothing rotates
+as a pattern: a fit must say that its pattern speed is not constrained.
 """
 
 from dataclasses import dataclass

@@ -25,7 +25,8 @@ from core.phase_space.sample import PhaseSpaceSample
 Progress = Callable[[float], None]
 """Told the fraction that is done."""
 
-LARGEST_BLOCK = 2**16
+SMALLEST_BLOCK, LARGEST_BLOCK = 2**9, 2**16
+"""Points evaluated together: few enough for bounded memory, and few different shapes to compile."""
 
 
 class NoExactDFError(InputError):
@@ -179,10 +180,10 @@ def _at_each(kernel: Callable[..., Array], system: Any, *arguments: Float[Array,
 def evaluate(kernel: Callable[..., Array], system: Any, *arguments: Float[np.ndarray, "n ..."]) -> Any:
     """``kernel(system, *point)`` at every row of ``arguments``, in double precision.
 
-    Blocks are padded to powers of two: few shapes to compile, bounded memory.
+    Blocks are padded to powers of two.
     """
     n = len(arguments[0])
-    block = min(LARGEST_BLOCK, 1 << max(n - 1, 63).bit_length())
+    block = min(LARGEST_BLOCK, 1 << max(n - 1, SMALLEST_BLOCK - 1).bit_length())
     results = []
     with jax.enable_x64(True):
         for start in range(0, max(n, 1), block):

@@ -5,9 +5,10 @@ The text is parsed by Python's own parser and only comparisons, arithmetic, a fe
 """
 
 import ast
+import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from core.errors import RegionError, suggestion
 from core.phase_space.coordinates import COORDINATES
 
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+FUNCTIONS: Mapping[str, np.ufunc] = {
     "abs": np.abs,
     "sqrt": np.sqrt,
     "exp": np.exp,
@@ -60,6 +61,48 @@ class CompiledExpression:
         """Truth of the condition, given the values of each named coordinate."""
         return _evaluate(self.tree, columns)
 
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Bounds that must hold, by name, as far as they can be read off comparisons with a number."""
+        found: dict[str, tuple[float, float]] = {}
+        for name, low, high in _limits(self.tree):
+            others = found.get(name, (-math.inf, math.inf))
+            found[name] = max(low, others[0]), min(high, others[1])
+        return found
+
+
+def _limits(node: ast.expr) -> Iterator[tuple[str, float, float]]:
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+        for value in node.values:
+            yield from _limits(value)
+    elif isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        for left, op, right in zip(sides[:-1], node.ops, sides[1:], strict=True):
+            if isinstance(op, (ast.Lt, ast.LtE)):
+                yield from _below(left, right)
+            elif isinstance(op, (ast.Gt, ast.GtE)):
+                yield from _below(right, left)
+
+
+def _below(small: ast.expr, large: ast.expr) -> Iterator[tuple[str, float, float]]:
+    """What ``small < large`` says of a name, of its absolute value, or of nothing."""
+    low, high = _number(small), _number(large)
+    match small, large:
+        case ast.Name(id=name), _ if high is not None:
+            yield name, -math.inf, high
+        case ast.Call(func=ast.Name(id="abs"), args=[ast.Name(id=name)]), _ if high is not None:
+            yield name, -high, high
+        case _, ast.Name(id=name) if low is not None:
+            yield name, low, math.inf
+
+
+def _number(node: ast.expr) -> float | None:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -float(value)
+    return None
+
 
 @lru_cache(maxsize=256)
 def compile_expression(text: str, known: frozenset[str] | None = _NAMES_OF_COORDINATES) -> CompiledExpression:
@@ -73,14 +116,14 @@ def compile_expression(text: str, known: frozenset[str] | None = _NAMES_OF_COORD
         raise RegionError(f"the expression is longer than {_LONGEST} characters")
     python = re.sub(r"~|!(?!=)", " not ", text.replace("&&", "&").replace("||", "|"))
     python = python.replace("&", " and ").replace("|", " or ")
+    names: set[str] = set()
     try:
         tree = ast.parse(python.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        _check(tree, text, names, known)
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise RegionError(
             f"cannot read the expression {text!r}", remedy="For example: abs(z) < 0.1 & vphi > 200."
         ) from error
-    names: set[str] = set()
-    _check(tree, text, names, known)
     if not isinstance(tree, (ast.Compare, ast.BoolOp)) and not (
         isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
     ):
@@ -96,10 +139,14 @@ def _check(node: ast.expr, text: str, names: set[str], known: frozenset[str] | N
                 raise RegionError(f"unknown {word} {name!r} in {text!r}", remedy=suggestion(name, known))
             names.add(name)
         case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-            return
+            float(node.value)  # type: ignore[arg-type]  # a whole number may be too large for one
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             if name not in FUNCTIONS:
                 raise RegionError(f"unknown function {name!r} in {text!r}", remedy=suggestion(name, FUNCTIONS))
+            # One argument too many would be numpy's place for the result: the stars themselves would be overwritten.
+            count = FUNCTIONS[name].nin
+            if len(args) != count:
+                raise RegionError(f"{text!r} cannot be evaluated: {name} takes {count} arguments, not {len(args)}")
             for arg in args:
                 _check(arg, text, names, known)
         case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARISONS for op in ops):

@@ -8,7 +8,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class Region:
         return And(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else Everything())
 
     def __or__(self, other: "Region") -> "Region":
-        return Or((self, other))
+        return Or(tuple(p for r in (self, other) for p in (r.parts if isinstance(r, Or) else (r,))))
 
     def __invert__(self) -> "Region":
         return self.part if isinstance(self, Not) else Not(self)
@@ -137,16 +137,20 @@ class Box(Region):
         return Box(ranges) if ranges else Everything()
 
     def bounding_ball(self) -> BoundingBall | None:
-        limits = {name: (low, high) for name, low, high in self.ranges}
-        if "r" in limits:
-            return (0.0, 0.0, 0.0), limits["r"][1]
-        if not {"x", "y", "z"} <= set(limits):
-            return None
-        x, y, z = (sum(limits[k]) / 2 for k in "xyz")
-        return (x, y, z), math.hypot(*((limits[k][1] - limits[k][0]) / 2 for k in "xyz"))
+        return _ball_of({name: (low, high) for name, low, high in self.ranges})
 
     def __str__(self) -> str:
         return " & ".join(f"{low:.4g} < {COORDINATES[name].label} < {high:.4g}" for name, low, high in self.ranges)
+
+
+def _ball_of(limits: Mapping[str, tuple[float, float]]) -> BoundingBall | None:
+    """The ball that holds all places within ``limits`` of r, or of x, y and z; None where they leave a way out."""
+    if "r" in limits and math.isfinite(limits["r"][1]):
+        return (0.0, 0.0, 0.0), limits["r"][1]
+    if not {"x", "y", "z"} <= set(limits) or not all(math.isfinite(sum(limits[k])) for k in "xyz"):
+        return None
+    x, y, z = (sum(limits[k]) / 2 for k in "xyz")
+    return (x, y, z), math.hypot(*((limits[k][1] - limits[k][0]) / 2 for k in "xyz"))
 
 
 @dataclass(frozen=True)
@@ -159,9 +163,9 @@ class Shell(Region):
     kind: ClassVar[str] = "shell"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.inner < self.outer:
+        if not (0 <= self.inner < self.outer < math.inf and all(map(math.isfinite, self.centre))):
             raise RegionError(
-                f"a shell from {self.inner:g} to {self.outer:g} kpc has no volume",
+                f"a shell from {self.inner:g} to {self.outer:g} kpc about {self.centre} has no volume",
                 remedy="Give 0 <= inner < outer.",
             )
 
@@ -193,8 +197,8 @@ class Ellipse(Region):
 
     def __post_init__(self) -> None:
         coordinate(self.x), coordinate(self.y)
-        if min(self.half_axes) <= 0:
-            raise RegionError("an ellipse needs positive half axes")
+        if not (min(self.half_axes) > 0 and all(map(math.isfinite, (*self.centre, *self.half_axes)))):
+            raise RegionError("an ellipse needs a centre and positive half axes")
 
     def contains(self, columns: Columns) -> Mask:
         u = (columns(self.x) - self.centre[0]) / self.half_axes[0]
@@ -219,7 +223,7 @@ class Polygon(Region):
 
     def __post_init__(self) -> None:
         coordinate(self.x), coordinate(self.y)
-        if len(self.vertices) < 3:
+        if len(self.vertices) < 3 or not all(math.isfinite(x) and math.isfinite(y) for x, y in self.vertices):
             raise RegionError("a polygon needs three vertices or more")
 
     def contains(self, columns: Columns) -> Mask:
@@ -229,7 +233,8 @@ class Polygon(Region):
         for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, 1, 0), strict=True):
             if y1 != y2:
                 crosses = (y1 > y) != (y2 > y)
-                inside ^= crosses & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+                with np.errstate(all="ignore"):  # a side almost along x overflows for stars that it does not pass
+                    inside ^= crosses & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
         return inside
 
     def names(self) -> frozenset[str]:
@@ -255,15 +260,24 @@ class Expression(Region):
     def contains(self, columns: Columns) -> Mask:
         try:
             with np.errstate(all="ignore"):
-                return np.asarray(self._compiled().evaluate(columns), bool)
-        except (ArithmeticError, TypeError, ValueError) as error:
+                return np.atleast_1d(np.asarray(self._compiled().evaluate(columns), bool))
+        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
             raise RegionError(f"{self.text!r} cannot be evaluated: {error}") from error
 
     def names(self) -> frozenset[str]:
         return self._compiled().names
 
+    def bounding_ball(self) -> BoundingBall | None:
+        limits = self._compiled().limits()
+        return None if any(low > high for low, high in limits.values()) else _ball_of(limits)
+
     def __str__(self) -> str:
         return self.text
+
+
+def _check_parts(parts: tuple[Region, ...]) -> None:
+    if not parts:
+        raise RegionError("a combination of regions needs at least one")
 
 
 @dataclass(frozen=True)
@@ -272,6 +286,9 @@ class And(Region):
 
     parts: tuple[Region, ...]
     kind: ClassVar[str] = "and"
+
+    def __post_init__(self) -> None:
+        _check_parts(self.parts)
 
     def contains(self, columns: Columns) -> Mask:
         return np.logical_and.reduce(np.broadcast_arrays(*(p.contains(columns) for p in self.parts)))
@@ -299,6 +316,9 @@ class Or(Region):
 
     parts: tuple[Region, ...]
     kind: ClassVar[str] = "or"
+
+    def __post_init__(self) -> None:
+        _check_parts(self.parts)
 
     def contains(self, columns: Columns) -> Mask:
         return np.logical_or.reduce(np.broadcast_arrays(*(p.contains(columns) for p in self.parts)))
@@ -346,21 +366,49 @@ KINDS: Mapping[str, type[Region]] = {
 }
 
 
-def from_json(values: Mapping[str, Any]) -> Region:
+_DEEPEST = 100
+"""Lists and regions within each other that a document may have: more is no selection that anybody drew."""
+
+
+def from_json(values: Any) -> Region:
     """The region that ``to_json`` wrote; RegionError names what is malformed."""
+    try:
+        return _region(values, 0)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RegionError(f"the region is malformed: {error}") from error
+
+
+def _region(values: Any, depth: int) -> Region:
     kind = values.get("kind") if isinstance(values, Mapping) else None
     if not isinstance(kind, str) or kind not in KINDS:
         raise RegionError(f"unknown kind of region {kind!r}", remedy=suggestion(str(kind), KINDS))
-    fields = {k: _parsed(v) for k, v in values.items() if k != "kind"}
-    try:
-        return KINDS[kind](**fields)
-    except (TypeError, ValueError) as error:
-        raise RegionError(f"a region of kind {kind!r} does not have these fields: {sorted(fields)}") from error
+    fields = {k: _parsed(v, depth + 1) for k, v in values.items() if k != "kind"}
+    known = {f.name: f for f in dataclasses.fields(KINDS[kind])}  # type: ignore[arg-type]
+    hints = get_type_hints(KINDS[kind])
+    wrong = sorted(str(k) for k, v in fields.items() if k not in known or not _fits(v, hints[k]))
+    wrong += [k for k, f in known.items() if k not in fields and f.default is dataclasses.MISSING]
+    if wrong:
+        raise RegionError(f"a region of kind {kind!r} is missing or does not have these fields: {', '.join(wrong)}")
+    return KINDS[kind](**fields)
 
 
-def _parsed(value: Any) -> Any:
+def _parsed(value: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise RegionError(f"the region is nested more than {_DEEPEST} deep")
     if isinstance(value, Mapping):
-        return from_json(value)
+        return _region(value, depth)
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return tuple(_parsed(v) for v in value)
+        return tuple(_parsed(v, depth + 1) for v in value)
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether ``value`` is what a field holds: text, a number, a region, or a tuple of such."""
+    parts = get_args(hint)
+    if not parts:
+        return isinstance(value, hint)
+    if not isinstance(value, tuple):
+        return False
+    if parts[-1] is Ellipsis:
+        return all(_fits(v, parts[0]) for v in value)
+    return len(value) == len(parts) and all(map(_fits, value, parts))

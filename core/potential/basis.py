@@ -76,7 +76,7 @@ def densities(basis: Basis, x: Float[Array, "3"]) -> Float[Array, " p"]:
     """
     xi = basis.axes @ (x - basis.origin)
     sheets = 1 / jnp.cosh(jnp.clip(xi[2] / basis.sheet_height, -300, 300)) ** 2
-    d = xi - basis.centre
+    d = xi[None] - basis.centre
     squared, zeta = d[:, 0] ** 2 + d[:, 1] ** 2, jnp.sqrt(d[:, 2] ** 2 + basis.height**2)
     a, wide = basis.length, basis.length + zeta
     # Miyamoto & Nagai 1975, eq. 5, for 10⁹ Msun.

@@ -7,7 +7,7 @@ computed in double precision, because a density is a second derivative.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ _NARROW, _WIDE = 128, 4096
 """Points evaluated at once: two compiled shapes, whatever the number asked for."""
 
 
+@runtime_checkable
 class PotentialModel(Protocol):
     """One member at one heliocentric position; hashable, so that compiled functions are shared."""
 
@@ -35,6 +36,7 @@ class PotentialModel(Protocol):
         """∇²Φ/4πG [Msun/pc³]."""
 
 
+@runtime_checkable
 class Field(Protocol):
     """Anything with a potential at points: a fitted ensemble's best estimate, or the truth of a mock."""
 
@@ -92,7 +94,8 @@ class PotentialEnsemble:
     def _evaluate(self, function: Callable[[Any, Array], Array], x: Positions) -> np.ndarray:
         x = np.asarray(x, float)
         width = _WIDE if len(x) > _NARROW else _NARROW
-        padded = np.concatenate([x, np.repeat(x[:1], -len(x) % width, axis=0)])
+        first = x[:1] if len(x) else np.zeros((1, 3))
+        padded = np.concatenate([x, np.repeat(first, -len(x) % width if len(x) else width, axis=0)])
         with jax.enable_x64(True):
             states = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), self.states)
             parts = [jnp.asarray(part) for part in np.split(padded, len(padded) // width)]

@@ -1,6 +1,8 @@
 """What the tasks of a run leave for others: flows, samples and potentials as sealed files."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ from flax import nnx
 
 from core import ensemble, settings
 from core.config import Config, PotentialConfig
-from core.errors import UnknownRunError
+from core.errors import InputError, UnknownRunError
 from core.flow.distribution_function import Architecture, FlowEnsemble, FlowState, architecture_from_json
 from core.flow.spatial_density import BallProposal
 from core.phase_space import region as regions
@@ -22,6 +24,19 @@ from core.runs.trees import from_arrays, to_arrays
 
 MAIN = "df_seed"
 """The pipeline whose flows are the best estimate of f."""
+
+
+SCHEMA = 1
+"""Raised whenever stored parameters would mean another function."""
+
+
+def _require_schema(path: Path, metadata: Mapping[str, Any]) -> None:
+    if metadata.get("schema") != SCHEMA:
+        raise InputError(
+            f"it has schema {metadata.get('schema')!r}, this program reads {SCHEMA}",
+            file=path,
+            remedy="Read it with the version that wrote it, or fit again.",
+        )
 
 
 def flow_path(products: Path, pipeline: str, member: int) -> Path:
@@ -43,6 +58,7 @@ def write_flow_member(
     arrays = {f"state{name}": array for name, array in to_arrays(state).items()}
     arrays |= {"proposal.centre": proposal.centre, "proposal.cubed_radii": proposal.cubed_radii}
     metadata = {
+        "schema": SCHEMA,
         "architecture": architecture.to_json(),
         "region": region.to_json(),
         "half": half,
@@ -59,6 +75,7 @@ def read_flow(products: Path, pipeline: str = MAIN) -> FlowEnsemble:
     states, halves = [], []
     for path in paths:
         arrays, metadata = artifacts.read_arrays(path)
+        _require_schema(path, metadata)
         architecture = architecture_from_json(metadata["architecture"])
         parts = {name.removeprefix("state"): a for name, a in arrays.items() if name.startswith("state")}
         states.append(from_arrays(parts, _flow_template(architecture)))
@@ -119,6 +136,7 @@ def write_potentials(
     """The potentials of a pipeline; ``mean_angular_speed`` [km/s/kpc] is that of the stars they were fitted to."""
     arrays = to_arrays(ensemble.stack([m.state for m in members]))
     metadata = {
+        "schema": SCHEMA,
         "potential": settings.to_dict(config),
         "members": len(members),
         "pattern_speed": [m.pattern_speed for m in members],
@@ -134,6 +152,7 @@ def read_members(products: Path, pipeline: str) -> tuple[PotentialConfig, list[P
     if not path.is_file():
         raise UnknownRunError(f"the run has no potentials of the pipeline {pipeline!r} yet", file=products.parent)
     arrays, metadata = artifacts.read_arrays(path)
+    _require_schema(path, metadata)
     config = settings.from_dict(Config().potential, metadata["potential"])
     count = metadata["members"]
     template = state_template(config, {name: array.shape[1:] for name, array in arrays.items()})

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
-from dashboard.plots.figures import new_figure, restyle
+from dashboard.plots.figures import fit_range, new_figure, restyle
 from dashboard.plots.palette import LIGHT, Palette
 
 Curve = tuple[Sequence[float], Sequence[float]]
@@ -19,7 +19,12 @@ class LossFigure:
         self._source = ColumnDataSource({"xs": [], "ys": [], "colour": []})
         self._palette = LIGHT
         self.figure: figure = new_figure(
-            title=title, height=230, sizing_mode="stretch_width", tools="pan,wheel_zoom,reset,save"
+            title=title,
+            height=230,
+            sizing_mode="stretch_width",
+            x_range=Range1d(0, 1),
+            y_range=Range1d(0, 1),
+            tools="pan,wheel_zoom,reset,save",
         )
         self.figure.multi_line("xs", "ys", line_color="colour", line_width=1.5, source=self._source)
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = "step", label
@@ -28,6 +33,9 @@ class LossFigure:
     def show(self, curves: Mapping[str, Curve]) -> None:
         """Draw one curve per member."""
         colours = self._palette.series
+        fit_range(self.figure.x_range, (step for steps, _ in curves.values() for step in steps))
+        # The first reports are far above the rest and would flatten what is of interest.
+        fit_range(self.figure.y_range, (loss for _, losses in curves.values() for loss in losses[len(losses) // 8 :]))
         self._source.data = {
             "xs": [list(steps) for steps, _ in curves.values()],
             "ys": [list(losses) for _, losses in curves.values()],

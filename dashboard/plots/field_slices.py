@@ -10,7 +10,7 @@ from bokeh.plotting.contour import contour_data
 
 from core.diagnostics.slices import FIELDS, FieldProfile, FieldSlice
 from core.phase_space.coordinates import coordinate
-from dashboard.plots.figures import new_figure, restyle, slim_bar
+from dashboard.plots.figures import fit_range, new_figure, restyle, slim_bar
 from dashboard.plots.palette import LIGHT, Palette
 
 Limits = tuple[float, float]
@@ -133,7 +133,13 @@ class ProfileFigure:
     def __init__(self) -> None:
         columns = ("position", "median", "low", "high", "lowest", "highest", "truth")
         self._source = ColumnDataSource({name: [] for name in columns})
-        self.figure: figure = new_figure(height=SIDE, sizing_mode="stretch_width", tools="pan,wheel_zoom,reset,save")
+        self.figure: figure = new_figure(
+            height=SIDE,
+            sizing_mode="stretch_width",
+            x_range=Range1d(-1, 1),
+            y_range=Range1d(0, 1),
+            tools="pan,wheel_zoom,reset,save",
+        )
         fig = self.figure
         self._wide = fig.varea(x="position", y1="lowest", y2="highest", source=self._source, fill_alpha=0.12)
         self._band = fig.varea(x="position", y1="low", y2="high", source=self._source, fill_alpha=0.25)
@@ -157,6 +163,9 @@ class ProfileFigure:
             "highest": profile.highest,
             "truth": blank if profile.truth is None else profile.truth,
         }
+        shown = [profile.lowest, profile.highest, *([] if profile.truth is None else [profile.truth])]
+        fit_range(self.figure.x_range, profile.position, margin=0.02)
+        fit_range(self.figure.y_range, np.concatenate(shown))
         self._here.location = profile.at["xyz".index(profile.axis)]
         self.figure.xaxis.axis_label = coordinate(profile.axis).axis_label
         self.figure.yaxis.axis_label = FIELDS[profile.quantity].axis_label

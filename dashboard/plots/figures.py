@@ -1,8 +1,10 @@
 """The one way a Bokeh figure of this program looks: restyled in place when the theme changes."""
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
-from bokeh.models import ColorBar, GlyphRenderer, Plot
+from bokeh.models import ColorBar, GlyphRenderer, Plot, Range1d
 from bokeh.plotting import figure
 
 from dashboard.plots.palette import Palette
@@ -12,7 +14,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 def new_figure(**options: Any) -> figure:
     """An empty figure without decoration; ranges reported 100 ms after a zoom ends instead of 500."""
-    fig = figure(
+    return figure(
         lod_timeout=100,
         toolbar_location=None,
         outline_line_color=None,
@@ -20,16 +22,16 @@ def new_figure(**options: Any) -> figure:
         output_backend="canvas",
         **options,
     )
-    fig.title.text_font_style = "normal"
-    return fig
 
 
 def restyle(plot: Plot, palette: Palette) -> None:
     """Give ``plot`` the colours of a theme."""
     plot.background_fill_color = palette.panel
     plot.border_fill_color = palette.panel
+    plot.outline_line_color = None
     title = plot.title
     title.text_color, title.text_font, title.text_font_size = palette.muted, FONT, "12px"
+    title.text_font_style = "normal"
     for axis in plot.axis:
         axis.axis_line_color = axis.major_tick_line_color = palette.line
         axis.minor_tick_line_color = None
@@ -59,3 +61,15 @@ def restyle_bar(bar: ColorBar, palette: Palette) -> None:
 def slim_bar(renderer: GlyphRenderer, **options: Any) -> ColorBar:
     """A narrow vertical colour bar for an image."""
     return renderer.construct_color_bar(width=8, padding=0, label_standoff=5, margin=0, **options)
+
+
+def fit_range(span: Range1d, values: Iterable[float], *, margin: float = 0.06) -> None:
+    """Set a range to hold all finite values.
+
+    Ranges are set here rather than left to Bokeh's automatic ones, which complain of figures that are still empty.
+    """
+    finite = [v for v in values if math.isfinite(v)]
+    if finite:
+        low, high = min(finite), max(finite)
+        room = margin * (high - low) or 0.5 * abs(high) or 1.0
+        span.update(start=low - room, end=high + room)

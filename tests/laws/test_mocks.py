@@ -17,7 +17,7 @@ from core.phase_space.solar_position import SolarPosition
 from core.potential import analytic
 
 EXACT = ("plummer", "freeman", "slab-spiral", "shu-disc")
-STARS = 40_000
+STARS = 30_000
 
 
 @cache
@@ -49,7 +49,7 @@ def interior(system, w):
 @pytest.mark.parametrize("name", EXACT)
 def test_the_boltzmann_equation_holds_to_rounding(name):
     system, sample = drawn(name)
-    residual, terms = mocks.cbe_residual(system, sample.w[:5000])
+    residual, terms = mocks.cbe_residual(system, sample.w[:500])
     assert np.all(np.abs(residual) <= 1e-10 * terms)
 
 
@@ -61,7 +61,7 @@ def test_the_boltzmann_equation_notices_a_wrong_pattern_speed():
         def rotation(self):
             return 1.05 * super().rotation
 
-    residual, terms = mocks.cbe_residual(Turned(), sample.w[:5000])
+    residual, terms = mocks.cbe_residual(Turned(), sample.w[:500])
     assert np.median(np.abs(residual) / terms) > 1e-3
 
 
@@ -118,7 +118,7 @@ def test_stars_are_distributed_as_f(name):
         assert np.all(np.abs(terms.mean(0)) < 4.5 * error)
 
 
-@pytest.mark.parametrize("name", ("freeman", "slab-spiral", "shu-disc"))
+@pytest.mark.parametrize("name", ["freeman", "slab-spiral", "shu-disc"])
 def test_positions_follow_the_density(name):
     system, sample = drawn(name)
     x, weights = ball.quadrature(system.radius)
@@ -211,7 +211,7 @@ def freeman_ln_f(w, *, a, b, c, omega, angle, components, sun):
     return np.log(total)
 
 
-@pytest.mark.parametrize("overrides", ({}, {"pattern_speed": 40.0, "bar_angle": -60.0, "R0": 8.0, "z0": -0.1}))
+@pytest.mark.parametrize("overrides", [{}, {"pattern_speed": 40.0, "bar_angle": -60.0, "R0": 8.0, "z0": -0.1}])
 def test_freeman_agrees_with_its_closed_form(overrides):
     system = mocks.system("freeman", overrides)
     w = system.sample(np.random.default_rng(4), 2000).w

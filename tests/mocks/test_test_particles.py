@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -47,8 +48,8 @@ def moved(system: PhaseMixedDisc, q: np.ndarray, gyr: float) -> np.ndarray:
 @pytest.mark.parametrize("name", ["disc-spiral", "disc-bar"])
 def test_the_jacobi_integral_is_conserved_in_a_steady_pattern(name):
     system = mocks.system(name)
-    q = starts(system, 1024)
-    change = system.jacobi_integral(moved(system, q, 2.0)) - system.jacobi_integral(q)
+    q = starts(system, 512)
+    change = system.jacobi_integral(moved(system, q, 1.0)) - system.jacobi_integral(q)
     assert np.median(np.abs(change)) < 1
     sound = np.abs(change) < 50
     assert sound.mean() > 0.95
@@ -71,7 +72,10 @@ def test_the_axisymmetric_twin_conserves_energy_and_angular_momentum():
 def test_a_circular_orbit_goes_round_with_its_own_speed_less_the_frame():
     system = mocks.system("disc-spiral", {"amplitude": 0, "omega_p": 20.0})
     X = np.array([[-8.277, 0.0, 0.0]])
-    speed = np.sqrt(8.277 * (system.acceleration(system.sun.to_heliocentric(np.pad(X, [(0, 0), (0, 3)]))[:, :3]) @ system.sun.axes[0]))
+    speed = np.sqrt(
+        8.277
+        * (system.acceleration(system.sun.to_heliocentric(np.pad(X, [(0, 0), (0, 3)]))[:, :3]) @ system.sun.axes[0])
+    )
     q = np.array([[-8.277, 0.0, 0.0, 0.0, speed[0], 0.0]])
     later = moved(system, q, 0.1)
     azimuth = np.arctan2(later[0, 1], -later[0, 0])
@@ -130,7 +134,7 @@ def test_stars_fill_the_ball_and_know_their_orbit():
 
 def test_progress_rises_to_the_end():
     _, _, seen = recorded()
-    assert all(0 <= a <= b <= 1 for a, b in zip(seen, seen[1:], strict=False))
+    assert all(0 <= a <= b <= 1 for a, b in pairwise(seen))
     assert seen[-1] > 0.9
 
 
@@ -212,7 +216,10 @@ def test_the_comparison_of_halves_is_calibrated_and_sees_a_drift():
     late = rng.random(len(w)) < 0.5
     steady = early_against_late(w, orbit, late)
     assert steady.dof == 36
+    assert steady.chi2_per_dof is not None
     assert abs(steady.chi2_per_dof - 1) < 4 * np.sqrt(2 / 36)
+    few = orbit < 50
+    assert early_against_late(w[few], orbit[few], late[few]).chi2_per_dof is None
     w[late, 4] += 0.3
     assert early_against_late(w, orbit, late).chi2_per_dof > 3
 
