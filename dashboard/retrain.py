@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import panel as pn
 
-from core.commands.console import duration
 from core.config import Config
 from core.errors import DeepPotentialError
 from core.jobs.graph import estimated_seconds, plan
+from core.jobs.status import duration
 from core.jobs.supervisor import cores
 from core.phase_space.region import Everything, Region
 from core.runs.registry import Run

@@ -11,10 +11,9 @@ from typing import Any
 
 import panel as pn
 
-from core.commands.console import duration
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
-from core.jobs.status import RunStatus, progress_lines, run_status
+from core.jobs.status import RunStatus, duration, progress_lines, run_status
 from core.runs.registry import Run
 from dashboard.plots.curves import LossFigure
 from dashboard.plots.diagrams import task_graph

@@ -4,6 +4,7 @@ import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import panel as pn
 
 from core.runs.artifacts import read_json
@@ -29,11 +30,12 @@ def run_facts(run: Run) -> dict[str, str]:
 
 
 def pattern_speed_words(speed: Mapping[str, Any]) -> str:
-    """Ω_p with its spread over flows and its verdict, as HTML."""
-    draws = speed["pipelines"].get("df_seed") or speed["pipelines"]["potential_seed"]
-    spread = (draws["high"] - draws["low"]) / 2
+    """Ω_p with its verdict, as HTML; the error is how far the answers of single flows stray from the best one."""
+    best = float(speed["best"])
+    draws = np.array((speed["pipelines"].get("df_seed") or speed["pipelines"]["potential_seed"])["draws"])
+    stray = float(np.sqrt(np.mean((draws - best) ** 2)))
     tone = "good" if speed["constrained"] else "caution"
-    return f'{speed["best"]:.1f} ± {spread:.1f}<br><span class="{tone}">{html.escape(str(speed["verdict"]))}</span>'
+    return f'{best:.1f} ± {stray:.1f}<br><span class="{tone}">{html.escape(str(speed["verdict"]))}</span>'
 
 
 class RunPicker(pn.viewable.Viewer):

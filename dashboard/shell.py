@@ -85,32 +85,32 @@ def _parts(session: Session) -> _Parts:
     """The page that the session names; an error takes the place of the picture."""
     shared = services()
     picker = RunPicker(session, shared, lambda run: _go_to(session, run))
+    looking_at = ""
     try:
         if session.page == "train":
             page = Retraining(session, shared, lambda run: _go_to(session, run, page="quality"))
             page.follow_newest()
             return _Parts(page.controls(), [page])
         run = shared.run(session.run) if session.run else shared.default_run()
-        session.run = run.path.name
-        return _page_of_run(session, shared, run, picker)
+        session.run, looking_at = run.path.name, _looking_at(run)
+        return _page_of_run(session, shared, run, picker)._replace(looking_at=looking_at)
     except Exception as error:  # noqa: BLE001  (one of the three catch sites: an error takes the place of the picture)
-        return _Parts([picker], [alert(error)])
+        return _Parts([picker], [alert(error)], looking_at)
 
 
 def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker) -> _Parts:
-    looking_at = _looking_at(run)
     if session.page == "potential":
         slices = PotentialSlices(session, shared, run)
-        return _Parts([picker, *slices.controls()], [slices], looking_at)
+        return _Parts([picker, *slices.controls()], [slices])
     if session.page == "scalars":
         scalars = ScalarDistributions(session, shared, run)
-        return _Parts([picker, *scalars.controls()], [scalars], looking_at)
+        return _Parts([picker, *scalars.controls()], [scalars])
     quality = FlowQuality(session, shared, run)
     subsets = SubsetPicker(session, quality.comparison.data)
     monitor = RunMonitor(session, lambda finished: _go_to(session, finished), curves=False)
     retrain = RetrainButton(session, shared, run, subsets, monitor.follow)
     rail = [picker, subsets, retrain, caption("Display"), *quality.display_controls()]
-    return _Parts(rail, [monitor, quality], looking_at)
+    return _Parts(rail, [monitor, quality])
 
 
 def _go_to(session: Session, run: Run, page: str | None = None) -> None:

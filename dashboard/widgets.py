@@ -29,13 +29,14 @@ def text(content: str = "", **options: Any) -> pn.pane.HTML:
     return pn.pane.HTML(content, sizing_mode="stretch_width", **{"margin": (2, 0), **options})
 
 
-def card(*content: Any, **options: Any) -> pn.Column:
-    """A panel of the page."""
+def card(*content: Any, flex: str = "", **options: Any) -> pn.Column:
+    """A panel of the page; ``flex`` says how it shares the width of a row."""
     styles = {
         "background": "var(--panel)",
         "border": "1px solid var(--line)",
         "border-radius": "8px",
         "padding": "12px 16px",
+        **({"flex": flex} if flex else {}),
     }
     return pn.Column(*content, styles=styles, **{"sizing_mode": "stretch_width", "margin": (0, 0, 12, 0), **options})
 

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.jobs.status import RunStatus, run_status
+from core.jobs.status import RunStatus, duration, run_status
 from core.runs.registry import Run
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
@@ -22,16 +22,6 @@ runs_option = click.option(
 def say(text: str) -> None:
     """Print a line of a command's answer."""
     click.echo(text)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 45 s, 3 min 20 s, 2 h 5 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from core.commands.console import duration, json_option, quiet_option, runs_option, say, watched
+from core.commands.console import json_option, quiet_option, runs_option, say, watched
 from core.config import PRESETS
 from core.errors import RegionError
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
-from core.jobs.status import RunStatus, run_status
+from core.jobs.status import RunStatus, duration, run_status
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
 from core.runs.registry import Run, find_run, list_runs, runs_root

@@ -1,6 +1,8 @@
 """A fit at given points: the arrays of ``deep-potential evaluate`` (INTERFACES 3)."""
 
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,16 +18,24 @@ def read_points(path: Path) -> tuple[PhaseSpace, bool]:
 
     Raises InputError naming what is missing or malformed.
     """
+    name: str | None = None
+    points: np.ndarray = np.zeros(0)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it is a single array")
             name = next((n for n in ("w", "x") if n in file), None)
-            points = np.asarray(file[name], float) if name else None
-    except (OSError, ValueError, EOFError) as error:
+            points = np.asarray(file[name]) if name else points
+            if points.dtype.kind not in "fiu":
+                raise ValueError(f"{name} has the type {points.dtype}")
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(
             f"not an .npz file of numbers: {error}", file=path, remedy="Write it with numpy.savez."
         ) from error
-    if points is None:
+    if name is None:
         raise InputError("holds neither w nor x", file=path, remedy="Give w of shape (n, 6) or x of shape (n, 3).")
+    points = points.astype(float)
     width = 6 if name == "w" else 3
     if points.ndim != 2 or points.shape[1] != width or len(points) == 0:
         raise InputError(f"has shape {points.shape}", file=path, column=name, remedy=f"Expected (n, {width}), n > 0.")

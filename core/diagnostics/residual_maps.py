@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 FORMS = ("paper", "two-sample")
 
@@ -69,8 +69,8 @@ def significance_map(
     y: str,
     x_range: tuple[float, float],
     y_range: tuple[float, float],
-    data: Counts,
-    flow: Counts,
+    data: Real[np.ndarray, "y x"],
+    flow: Real[np.ndarray, "y x"],
     *,
     weight: float,
     form: str = "paper",

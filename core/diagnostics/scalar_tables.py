@@ -88,7 +88,7 @@ def latex(document: Document) -> str:
     return "\n".join([*lines, r"\hline", r"\end{tabular}"])
 
 
-def _cell(draws: Mapping[str, float] | None) -> str:
+def _cell(draws: Mapping[str, Any] | None) -> str:
     if draws is None:
         return "--"
     up, down = draws["high"] - draws["median"], draws["median"] - draws["low"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from core.array_types import Mask, MemberAcceleration, MemberPotential, PerStar, Positions
+from core.array_types import MemberAcceleration, MemberPotential, PerStar, Positions
 from core.config import Config
 from core.phase_space.region import Region, Shell
 from core.phase_space.solar_position import SolarPosition
@@ -65,10 +65,10 @@ def from_json(name: str, entry: Mapping[str, Any]) -> ScalarDraws:
 class AveragingVolumes:
     """The places at which scalars are evaluated: fixed points, the same for every member and for the truth."""
 
-    shell: Positions
-    slab: Mask
-    arc: Positions
-    column: Positions
+    shell: Float[np.ndarray, "n 3"]
+    slab: Bool[np.ndarray, "n"]
+    arc: Float[np.ndarray, "a 3"]
+    column: Float[np.ndarray, "c 3"]
     height: float
     words: Mapping[str, str]
 

@@ -154,3 +154,13 @@ def _attempt(path: Path) -> list[dict[str, Any]]:
     lines = list(_parsed(path.read_bytes()))
     starts = [i for i, line in enumerate(lines) if line["fraction"] == 0]
     return [lines[starts[-1] if starts else 0], lines[-1]] if lines else []
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 45 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

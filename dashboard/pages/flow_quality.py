@@ -70,12 +70,14 @@ class ProjectionRow:
         self._y = pn.widgets.Select(value=y, **choose)
         self._remove = pn.widgets.Button(label="Remove", button_type="light", margin=0, align="end")
         self._remove.on_click(lambda event: page.remove(self))
-        self._pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
+        # Narrow screens scroll the three figures sideways rather than squeeze them.
+        self._pane = pn.pane.Bokeh(sizing_mode="stretch_width", min_width=720, margin=0)
         for choice in (self._x, self._y):
             choice.param.watch(lambda event: self.rebuild(), "value")
         between = pn.pane.HTML('<span class="muted">against</span>', margin=(6, 8, 0, 4))
         head = pn.Row(self._x, between, self._y, pn.HSpacer(), self._remove, sizing_mode="stretch_width", margin=0)
-        self.view = card(head, self._pane)
+        scroll = {"overflow-x": "auto"}
+        self.view = card(head, pn.Column(self._pane, sizing_mode="stretch_width", margin=0, styles=scroll))
         self.rebuild(tell=False)
 
     @property

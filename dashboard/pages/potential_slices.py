@@ -159,17 +159,19 @@ class PotentialSlices(pn.viewable.Viewer):
         cards.append(card(caption("Trust"), text(facts(trust) + note)))
         return cards
 
-    def __panel__(self) -> pn.Row:
-        fill = {"sizing_mode": "stretch_width", "margin": 0}
-        panes = [pn.pane.Bokeh(f, **fill) for f in (*(s.figure for s in self.figures), self.profile.figure)]
-        pictures = card(pn.Row(panes[0], panes[1], **fill), pn.Row(panes[2], panes[3], **fill))
-        numbers = pn.Column(
-            card(caption("Under the crosshair"), self._under, text('<p class="muted">Click a plane to move it.</p>')),
-            *self._trust(),
-            width=288,
-            margin=(0, 0, 0, 12),
+    def __panel__(self) -> pn.FlexBox:
+        figures = (*(f.figure for f in self.figures), self.profile.figure)
+        panes = [pn.pane.Bokeh(f, sizing_mode="stretch_width", min_width=300, margin=0, styles=_HALF) for f in figures]
+        pictures = card(pn.FlexBox(*panes, gap="0px", margin=0), min_width=330, flex="1 1 640px")
+        under = card(
+            caption("Under the crosshair"), self._under, text('<p class="muted">Click a plane to move it.</p>')
         )
-        return pn.Row(pictures, numbers, **fill)
+        numbers = pn.Column(under, *self._trust(), min_width=280, margin=0, styles={"flex": "1 1 280px"})
+        return pn.FlexBox(pictures, numbers, gap="12px", align_items="flex-start", margin=0)
+
+
+_HALF = {"flex": "1 1 300px"}
+"""Two planes beside each other and the numbers beside them, or one below the other where there is no room."""
 
 
 def _under_crosshair(at: dict[str, float], values: dict[str, tuple[float, float, float | None]]) -> str:

@@ -4,13 +4,12 @@ import html
 
 import panel as pn
 
-from core.commands.console import duration
 from core.config import PRESETS, Config
 from core.errors import DeepPotentialError
 from core.jobs.creation import fit_config
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
-from core.jobs.status import RunStatus, run_status
+from core.jobs.status import RunStatus, duration, run_status
 from core.phase_space.region import Everything, Region
 from core.runs.registry import Run
 from dashboard.failures import notify

@@ -49,20 +49,14 @@ def test_directions_of_the_galaxy():
 component = st.floats(-300, 300, allow_nan=False)
 
 
-@given(
-    st.tuples(
-        st.floats(0, 360), st.floats(-89.9, 89.9), st.floats(1e-3, 100.0), component, component, component
-    )
-)
+@given(st.tuples(st.floats(0, 360), st.floats(-89.9, 89.9), st.floats(1e-3, 100.0), component, component, component))
 def test_round_trip(star):
     names = ("ra", "dec", "distance", "pmra", "pmdec", "radial_velocity")
     observed = observables_of(phase_space_of(*(np.array([v]) for v in star)))
     again = phase_space_of(*(observed[name] for name in names))
     first = phase_space_of(*(np.array([v]) for v in star))
     np.testing.assert_allclose(again[:, :3], first[:, :3], rtol=0, atol=1e-12 * star[2])
-    np.testing.assert_allclose(
-        again[:, 3:], first[:, 3:], rtol=0, atol=1e-9 * (1 + np.abs(first[:, 3:]).max())
-    )
+    np.testing.assert_allclose(again[:, 3:], first[:, 3:], rtol=0, atol=1e-9 * (1 + np.abs(first[:, 3:]).max()))
     assert 0 <= observed["ra"][0] < 360
     assert observed["parallax"][0] == pytest.approx(1 / star[2])
     np.testing.assert_allclose(

@@ -120,9 +120,7 @@ def test_recipe_names_and_leaves_out(tmp_path):
         match_columns(table, Recipe(columns={"ra": "ra_gaja"}), ["ra"])
 
 
-@pytest.mark.parametrize(
-    "missing", [np.nan, np.inf, -np.inf, 1e20, -1e30, 1e38, -99.0, -999.0, -9999.0, np.ma.masked]
-)
+@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf, 1e20, -1e30, 1e38, -99.0, -999.0, -9999.0, np.ma.masked])
 @pytest.mark.parametrize("kind", [np.float32, ">f8"])
 def test_sentinels_are_missing(missing, kind, tmp_path):
     values = np.ma.array([12.5, 0.0], dtype=kind)

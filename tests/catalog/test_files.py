@@ -33,9 +33,7 @@ METADATA = {
 
 @pytest.fixture
 def columns(w):
-    return {name: w[:, i].astype(np.float32) for i, name in enumerate(CARTESIAN)} | {
-        "group": np.arange(len(w))
-    }
+    return {name: w[:, i].astype(np.float32) for i, name in enumerate(CARTESIAN)} | {"group": np.arange(len(w))}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -60,9 +60,7 @@ def test_solar_neighbourhood(gaia_file, store):
     v = catalogue.sample().w[:, 3:].astype(float)
     # medians of (U, V, W) and half the 16–84 % range of nearby stars, to 1.5 km/s, two standard errors or so
     np.testing.assert_allclose(np.median(v, 0), [-10.8, -17.8, -7.5], atol=1.5)
-    np.testing.assert_allclose(
-        np.diff(np.percentile(v, [16, 84], 0), axis=0)[0] / 2, [32, 21, 14.5], atol=1.5
-    )
+    np.testing.assert_allclose(np.diff(np.percentile(v, [16, 84], 0), axis=0)[0] / 2, [32, 21, 14.5], atol=1.5)
     assert catalogue.column("source_id")[0] == 3393284752392701312
     drawn = catalogue.resampled(np.random.default_rng(0))
     np.testing.assert_allclose(np.median(drawn.w[:, 3:], 0), [-10.8, -17.8, -7.5], atol=1.5)
@@ -73,8 +71,6 @@ def test_unit_columns_agree_with_unitless_ones(gaia_file, store):
     catalogue = ingest(gaia_file("archive_dr3_uppercase.vot"), store=store)
     w = catalogue.sample().w.astype(float)
     np.testing.assert_allclose(1 / np.linalg.norm(w[:, :3], axis=1), catalogue.column("parallax"), rtol=1e-5)
-    total = (
-        4.74047 * np.hypot(catalogue.column("pmra"), catalogue.column("pmdec")) / catalogue.column("parallax")
-    )
+    total = 4.74047 * np.hypot(catalogue.column("pmra"), catalogue.column("pmdec")) / catalogue.column("parallax")
     speed = np.hypot(total, catalogue.column("radial_velocity"))
     np.testing.assert_allclose(np.linalg.norm(w[:, 3:], axis=1), speed, rtol=1e-5)

@@ -91,9 +91,7 @@ def test_zero_point_moves_the_stars(gaia, csv, store):
     plain = ingest(csv(gaia), store=store)
     shifted = ingest(csv(gaia), parse_recipe("[distance]\nzero_point = -0.5"), store=store)
     np.testing.assert_allclose(shifted.column("parallax"), gaia["parallax"] + 0.5, rtol=1e-6)
-    assert (
-        np.linalg.norm(shifted.sample().w[:, :3], axis=1) < np.linalg.norm(plain.sample().w[:, :3], axis=1)
-    ).all()
+    assert (np.linalg.norm(shifted.sample().w[:, :3], axis=1) < np.linalg.norm(plain.sample().w[:, :3], axis=1)).all()
 
 
 def test_distance_column(gaia, w, csv, store):

@@ -52,9 +52,7 @@ def test_moments():
 
 
 def test_position_errors_are_milliarcseconds_on_the_sky():
-    columns = one_star(
-        ra_error=3.6e6 / 100, dec_error=3.6e6 / 200
-    )  # 0.01° and 0.005°, which float32 resolves
+    columns = one_star(ra_error=3.6e6 / 100, dec_error=3.6e6 / 200)  # 0.01° and 0.005°, which float32 resolves
     seen = drawn(columns)
     cos_dec = np.cos(np.radians(40.0))
     assert np.std(seen["ra"]) * cos_dec == pytest.approx(0.01, rel=2 * SPREAD)

@@ -142,9 +142,7 @@ def test_several_roots(columns, tmp_path):
 def test_data_roots(monkeypatch, tmp_path):
     monkeypatch.delenv(store_module.DATA_VARIABLE, raising=False)
     assert [str(r) for r in data_roots()] == ["data"]
-    monkeypatch.setenv(
-        store_module.DATA_VARIABLE, os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")])
-    )
+    monkeypatch.setenv(store_module.DATA_VARIABLE, os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")]))
     assert data_roots() == (tmp_path / "a", tmp_path / "b")
     assert CatalogueStore.default().root == tmp_path / "a"
 

@@ -159,9 +159,7 @@ def test_ascii_table_of_fits(tmp_path):
 def test_integers_with_gaps_stay_exact(tmp_path):
     ids = MaskedColumn([2**61 + 1, 0], name="source_id", mask=[False, True])
     table = Table([ids, np.array([1.0, 2.0])], names=("source_id", "x"))
-    pq.write_table(
-        pa.table({"source_id": pa.array([2**61 + 1, None]), "x": [1.0, 2.0]}), tmp_path / "t.parquet"
-    )
+    pq.write_table(pa.table({"source_id": pa.array([2**61 + 1, None]), "x": [1.0, 2.0]}), tmp_path / "t.parquet")
     table.write(tmp_path / "t.ecsv", format="ascii.ecsv")
     table.write(tmp_path / "t.csv", format="ascii.csv")
     table.write(tmp_path / "t.vot", format="votable")

@@ -1,0 +1,131 @@
+"""How fast the pages are in a real browser: ``python tests/benchmarks/pages.py [--retrain]``.
+
+Serves the demonstration, opens it in Chromium and prints a table of wall-clock seconds: first paint with a warm server,
+a zoom, a box selection to all panels, and with ``--retrain`` the time from the click to new maps for a box of about
+50 000 stars. Wall times mean something on a quiet machine only.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from dashboard_server import QUIET, DashboardServer, find_chromium
+
+DRAWN = "window.Bokeh && Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle"
+IMAGES = """() => {
+  window.arrived = 0;
+  for (const model of Bokeh.documents[0]._all_models.values())
+    if (model.type === "ColumnDataSource" && model.data.significance)
+      model.change.connect(() => { window.arrived += 1; });
+}"""
+NEW_PAGE = "before => location.search !== before && document.readyState === 'complete'"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--retrain", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        server = DashboardServer(Path(place))
+        server.start()
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(QUIET))
+        try:
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            rows = [("first paint, warm server", timed(lambda: first_paint(page, server.url), options.repeats))]
+            rows.append(("zoom to new images", timed(lambda: zoom(page), options.repeats)))
+            rows.append(("box selection to all panels", timed(lambda: select(page), options.repeats)))
+            if options.retrain:
+                rows.append(("retrain on a box, click to new maps", [retrain(page)]))
+        finally:
+            browser.close()
+            server.stop()
+    print("| what | median s | worst s |\n|---|---|---|")
+    for what, seconds in rows:
+        print(f"| {what} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |")
+
+
+def timed(act: Callable[[], float], repeats: int) -> list[float]:
+    """Seconds of each repetition after one that warms up."""
+    act()
+    return [act() for _ in range(repeats)]
+
+
+def first_paint(page: Page, url: str) -> float:
+    """From the request to the last image of the first page."""
+    start = time.perf_counter()
+    page.goto(url)
+    page.wait_for_function(DRAWN, timeout=60_000)
+    page.get_by_text("expected").first.wait_for(timeout=60_000)
+    page.wait_for_function(DRAWN, timeout=60_000)
+    return time.perf_counter() - start
+
+
+def _frame(page: Page) -> dict[str, float]:
+    """Where the data panel of the first row is on the screen."""
+    script = """() => {
+      for (const view of Bokeh.index.roots ?? Object.values(Bokeh.index)) {
+        const stack = [view];
+        while (stack.length) {
+          const v = stack.pop();
+          if (v.model && v.model.type === "Figure" && v.model.title.text === "data") {
+            const box = v.el.getBoundingClientRect(), frame = v.frame.bbox;
+            return {x: box.left + frame.left, y: box.top + frame.top, width: frame.width, height: frame.height};
+          }
+          stack.push(...(v.child_views ?? []));
+        }
+      }
+    }"""
+    return page.evaluate(script)
+
+
+def zoom(page: Page) -> float:
+    """From a turn of the wheel over the first row to its new images."""
+    page.evaluate(IMAGES)
+    frame = _frame(page)
+    page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    start = time.perf_counter()
+    page.mouse.wheel(0, -120)
+    page.wait_for_function("window.arrived >= 1", timeout=30_000)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    return time.perf_counter() - start
+
+
+def select(page: Page) -> float:
+    """From the end of a box drawn in the first row to the images of all three rows."""
+    page.evaluate(IMAGES)
+    frame = _frame(page)
+    x, y = frame["x"], frame["y"]
+    page.mouse.move(x + 0.3 * frame["width"], y + 0.3 * frame["height"])
+    page.mouse.down()
+    page.mouse.move(x + 0.6 * frame["width"], y + 0.7 * frame["height"], steps=4)
+    start = time.perf_counter()
+    page.mouse.up()
+    page.wait_for_function("window.arrived >= 3", timeout=30_000)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    return time.perf_counter() - start
+
+
+def retrain(page: Page) -> float:
+    """From the click on the button to the page of the new run."""
+    page.get_by_role("button", name="Retrain on this subset").wait_for()
+    before = page.evaluate("location.search")
+    start = time.perf_counter()
+    page.get_by_role("button", name="Retrain on this subset").click()
+    page.wait_for_function(
+        "before => location.search !== before && document.readyState === 'complete'", arg=before, timeout=600_000
+    )
+    page.wait_for_function(DRAWN, timeout=60_000)
+    page.get_by_text("expected").first.wait_for(timeout=60_000)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Retraining from the pages: from a click to new maps; cancel; a run that outlives its tab and its server."""
+
+from conftest import Tab
+from dashboard_server import DashboardServer
+from playwright.sync_api import Browser
+
+
+def _draw_box(tab: Tab, server: DashboardServer, run: str) -> None:
+    tab.open(f"{server.url}?run={server.directory(run)}")
+    tab.wait_for_text("expected")
+    tab.drag(0, (0.25, 0.25), (0.75, 0.75))
+    tab.page.wait_for_function("location.search.includes('subset')")
+
+
+def test_retraining_on_a_box_brings_new_maps(tab: Tab, server: DashboardServer) -> None:
+    _draw_box(tab, server, "tiny")
+    parent = server.directory("tiny")
+    tab.page.get_by_role("button", name="Retrain on this subset").click()
+    tab.wait_for_text("of 6 tasks")
+    tab.page.wait_for_function("parent => !location.search.includes(parent)", arg=parent, timeout=180_000)
+    tab.settle()
+    tab.wait_for_text("expected")
+    assert tab.images_when_settled()[0]["data"] > 0
+
+
+def test_a_run_survives_its_tab_and_its_server_and_can_be_cancelled(
+    tab: Tab, server: DashboardServer, browser: Browser
+) -> None:
+    tab.open(f"{server.url}?page=train&run={server.directory('tiny')}")
+    tab.wait_for_text("New run")
+    tab.page.get_by_placeholder("the catalogue's").fill("survivor")
+    tab.page.get_by_placeholder("the catalogue's").press("Enter")
+    tab.page.get_by_role("button", name="Start", exact=True).click()
+    tab.wait_for_text("running", timeout=60)
+    tab.errors.clear()
+    tab.page.close()
+    server.stop()
+    server.start()
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    again = Tab(context.new_page())
+    again.open(f"{server.url}?page=train")
+    again.wait_for_text("survivor")
+    again.wait_for_text("left", timeout=60)
+    again.page.get_by_role("button", name="Cancel").first.click()
+    again.wait_for_text("cancelled", timeout=30)
+    assert server.states()["survivor"] == "cancelled"
+    assert not again.errors
+    context.close()
