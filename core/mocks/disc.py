@@ -5,6 +5,7 @@ rejection, its normalisation over the ball by quadrature.
 """
 
 import json
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -80,9 +81,9 @@ class GalacticSystem(StationarySystem):
         # The Galaxy turns clockwise seen from the north pole.
         return -(self.pattern_speed or 0.0) * self.sun.axes[2]
 
+    @abstractmethod
     def _galactic_potential(self, X: Float[Array, "3"]) -> Float[Array, ""]:
         """Φ on Galactocentric axes."""
-        raise NotImplementedError
 
     def _potential(self, x: Float[Array, "3"]) -> Float[Array, ""]:
         return self._galactic_potential(self.sun.galactocentric_position(x))
@@ -96,15 +97,15 @@ class ExactDisc(GalacticSystem):
     component, their integrals over velocity ``_ln_components_n(X)``, and how velocities are drawn.
     """
 
-    def _ln_components_f(self, q: Float[Array, "6"]) -> Float[Array, " c"]:
-        raise NotImplementedError
+    @abstractmethod
+    def _ln_components_f(self, q: Float[Array, "6"]) -> Float[Array, " c"]: ...
 
-    def _ln_components_n(self, X: Float[Array, "3"]) -> Float[Array, " c"]:
-        raise NotImplementedError
+    @abstractmethod
+    def _ln_components_n(self, X: Float[Array, "3"]) -> Float[Array, " c"]: ...
 
+    @abstractmethod
     def _draw_velocities(self, rng: np.random.Generator, X: Positions, component: Labels) -> Positions:
         """Inertial velocities on Galactocentric axes of stars at ``X`` that belong to ``component``."""
-        raise NotImplementedError
 
     def _ln_f(self, w: Float[Array, "6"]) -> Float[Array, ""]:
         position = self.sun.galactocentric_position(w[:3])

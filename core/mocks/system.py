@@ -6,6 +6,7 @@ double precision whatever the process runs in, so that truth is exact to roundin
 
 import dataclasses
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +43,7 @@ class Mock:
 
 
 @dataclass(frozen=True)
-class StationarySystem:
+class StationarySystem(ABC):
     """A system in a steady state, in the heliocentric frame: x [kpc], v [km/s].
 
     A subclass defines the kernels ``_ln_f(w)`` (up to a constant) and ``_potential(x)`` of one point, ``ln_norm``,
@@ -60,9 +61,9 @@ class StationarySystem:
         return None
 
     @property
+    @abstractmethod
     def region(self) -> Region:
         """The volume that the stars fill."""
-        raise NotImplementedError
 
     @property
     def centre(self) -> Float[np.ndarray, "3"]:
@@ -80,9 +81,9 @@ class StationarySystem:
         return np.zeros(3)
 
     @property
+    @abstractmethod
     def ln_norm(self) -> float:
         """ln ∫ exp(_ln_f) d⁶w over the region."""
-        raise NotImplementedError
 
     def _ln_f(self, w: Float[Array, "6"]) -> Float[Array, ""]:
         raise NoExactDFError(
@@ -90,8 +91,8 @@ class StationarySystem:
             remedy="Systems with has_exact_df give ln f and its score.",
         )
 
-    def _potential(self, x: Float[Array, "3"]) -> Float[Array, ""]:
-        raise NotImplementedError
+    @abstractmethod
+    def _potential(self, x: Float[Array, "3"]) -> Float[Array, ""]: ...
 
     def ln_f(self, w: PhaseSpace) -> PerStar:
         """ln f [kpc⁻³ (km/s)⁻³], normalised over the region; −inf where no orbit of the system passes.
@@ -116,9 +117,9 @@ class StationarySystem:
         """Total mass density ∇²Φ/4πG [Msun/pc³]."""
         return evaluate(_density, self, x)
 
+    @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> PhaseSpaceSample:
         """``n`` stars drawn from f in the region."""
-        raise NotImplementedError
 
     def mock(self, rng: np.random.Generator, n: int, *, progress: Progress | None = None) -> Mock:
         """``n`` stars with the truth about them."""
@@ -143,9 +144,9 @@ class StationarySystem:
             "potential": {"name": self.potential_name, "parameters": self.potential_parameters()},
         }
 
+    @abstractmethod
     def potential_parameters(self) -> dict[str, Any]:
         """The parameters that decide the potential, as JSON values."""
-        raise NotImplementedError
 
     def scaled_region(self, factor: float) -> "StationarySystem":
         """The same system in a volume ``factor`` times as large in radius."""

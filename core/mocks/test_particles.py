@@ -5,6 +5,7 @@ random times, in the frame of the pattern, by each of the Suns that its symmetry
 speed are exact, f is known only through its stars.
 """
 
+from abc import abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -63,13 +64,13 @@ class PhaseMixedDisc(GalacticSystem):
         return max(n for n in range(1, self._arms + 1) if self._arms % n == 0 and n <= disjoint)
 
     @property
+    @abstractmethod
     def _arms(self) -> int:
         """By 2π over this angle the pattern repeats itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _pattern(self, X: Float[Array, "3"]) -> Float[Array, ""]:
         """Φ of the full-grown pattern on Galactocentric axes."""
-        raise NotImplementedError
 
     def _galactic_potential(self, X: Float[Array, "3"]) -> Float[Array, ""]:
         axisymmetric = self.galaxy.potential(X)

@@ -6,6 +6,7 @@ retraining request. Every region is a frozen value with a JSON form; :func:`from
 
 import dataclasses
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args, get_type_hints
@@ -30,18 +31,18 @@ def columns_of(w: PhaseSpace, sun: SolarPosition) -> Columns:
     return lambda name: coordinate(name).compute(w, sun)
 
 
-class Region:
+class Region(ABC):
     """A predicate on phase space; combine with ``&``, ``|`` and ``~``."""
 
     kind: ClassVar[str]
 
+    @abstractmethod
     def contains(self, columns: Columns) -> Mask:
         """True for every star inside."""
-        raise NotImplementedError
 
+    @abstractmethod
     def names(self) -> frozenset[str]:
         """The coordinates that decide."""
-        raise NotImplementedError
 
     def bounding_ball(self) -> BoundingBall | None:
         """A ball that holds the region in space; None where it is unbounded."""

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import Tab
+from browser_tab import Tab
 from dashboard_server import DashboardServer
 
 PAGES = {

@@ -1,6 +1,6 @@
 """Retraining from the pages: from a click to new maps; cancel; a run that outlives its tab and its server."""
 
-from conftest import Tab
+from browser_tab import Tab
 from dashboard_server import DashboardServer
 from playwright.sync_api import Browser
 

@@ -4,7 +4,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
-from conftest import Tab
+from browser_tab import Tab
 from dashboard_server import DashboardServer
 from playwright.sync_api import Browser
 

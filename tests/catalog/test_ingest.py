@@ -296,7 +296,6 @@ def test_bad_input(case, gaia, csv, store):
         ({"recipe": "nowhere.toml"}, ConfigError),
         ({"name": "../x"}, CatalogError),
         ({"name": ""}, CatalogError),
-        ({"recipe": Recipe(cuts=(Cut("bad", "sqrt() > ra"),))}, ConfigError),
     ],
 )
 def test_bad_arguments(arguments, error, gaia, csv, store):
