@@ -81,12 +81,16 @@ class StationarySystem(ABC):
         return np.zeros(3)
 
     @property
-    @abstractmethod
     def ln_norm(self) -> float:
         """ln ∫ exp(_ln_f) d⁶w over the region."""
+        raise self._no_exact_df
 
     def _ln_f(self, w: Float[Array, "6"]) -> Float[Array, ""]:
-        raise NoExactDFError(
+        raise self._no_exact_df
+
+    @property
+    def _no_exact_df(self) -> NoExactDFError:
+        return NoExactDFError(
             f"{self.name} has no closed form of f: it is known through its stars",
             remedy="Systems with has_exact_df give ln f and its score.",
         )
