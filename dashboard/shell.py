@@ -61,7 +61,8 @@ def build() -> pn.Template:
 
 def _theme_button(session: Session) -> pn.widgets.Button:
     """Switches the colours of page and figures without a reload."""
-    button = pn.widgets.Button(label="Light / dark", button_type="light", margin=0)
+    quiet = ".bk-btn.bk-btn-light { color: var(--muted) !important; }"
+    button = pn.widgets.Button(label="Light / dark", button_type="light", margin=0, stylesheets=[quiet])
     button.js_on_click(
         code="const d = document.documentElement.dataset; d.theme = d.theme === 'dark' ? 'light' : 'dark';"
     )

@@ -44,7 +44,7 @@ class PotentialSlices(pn.viewable.Viewer):
             SliceFigure(n, a, b, self.slicer.span(a), self.slicer.span(b)) for n, a, b in PLANES
         ]
         self.profile = ProfileFigure()
-        self._under = text()
+        self._under = text('<p class="muted">evaluating the potential …</p>')
         for fig in self.figures:
             fig.on_tap(self._tapped)
         self._restyle()
@@ -161,7 +161,9 @@ class PotentialSlices(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.FlexBox:
         figures = (*(f.figure for f in self.figures), self.profile.figure)
-        panes = [pn.pane.Bokeh(f, sizing_mode="stretch_width", min_width=300, margin=0, styles=_HALF) for f in figures]
+        panes = [
+            pn.Column(pn.pane.Bokeh(f, sizing_mode="stretch_width", margin=0), margin=0, styles=_HALF) for f in figures
+        ]
         pictures = card(pn.FlexBox(*panes, gap="0px", margin=0), min_width=330, flex="1 1 640px")
         under = card(
             caption("Under the crosshair"), self._under, text('<p class="muted">Click a plane to move it.</p>')
@@ -170,7 +172,7 @@ class PotentialSlices(pn.viewable.Viewer):
         return pn.FlexBox(pictures, numbers, gap="12px", align_items="flex-start", margin=0)
 
 
-_HALF = {"flex": "1 1 300px"}
+_HALF = {"flex": "1 1 300px", "min-width": "0"}
 """Two planes beside each other and the numbers beside them, or one below the other where there is no room."""
 
 

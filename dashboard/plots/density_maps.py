@@ -107,6 +107,7 @@ class ProjectionFigures:
             ticker = BasicTicker(desired_num_ticks=4, mantissas=[1, 2, 5])
             options = {"formatter": self._count_ticks} if log else {}
             fig.add_layout(slim_bar(image, ticker=ticker, **options), "right")
+            fig.min_border_right = 44  # the labels change with the counts, and Bokeh does not make room for them again
         return fig
 
     @property

@@ -24,7 +24,7 @@ PIPELINES: Mapping[str, str] = {
 """Short names of the uncertainty pipelines, in the order in which they are shown."""
 
 
-def distribution(scalar: ScalarDraws, palette: Palette, *, truth: bool, width: int = 300) -> hv.Overlay:
+def distribution(scalar: ScalarDraws, palette: Palette, *, truth: bool) -> hv.Overlay:
     """A scalar's draws by pipeline, the best estimate as a line, the truth of a mock dashed."""
     shown = [p for p in PIPELINES if p in scalar.pipelines]
     rng = np.random.default_rng(1)  # the same jitter each time: a point must not jump when the page is redrawn
@@ -43,18 +43,21 @@ def distribution(scalar: ScalarDraws, palette: Palette, *, truth: bool, width: i
     parts.append(hv.HLine(scalar.best).opts(color=palette.action, line_width=1))
     if truth and scalar.truth is not None:
         parts.append(hv.HLine(scalar.truth).opts(color=palette.ink, line_width=1.5, line_dash="dashed"))
+    shown_truth = [scalar.truth] if truth and scalar.truth is not None else []
+    values = np.concatenate([*(scalar.pipelines[p] for p in shown), [scalar.best], shown_truth])
+    room = 0.08 * float(np.ptp(values)) or 0.05 * abs(scalar.best) or 1.0
     return hv.Overlay(parts).opts(
         hv.opts.Overlay(
             title=label,
             xlabel="",
             ylabel="",
             xlim=(-0.5, len(shown) - 0.5),
+            ylim=(float(values.min()) - room, float(values.max()) + room),
             xticks=[(i, PIPELINES[name]) for i, name in enumerate(shown)],
             height=230,
             responsive=True,
             toolbar=None,
             show_legend=False,
-            padding=0.1,
             hooks=[lambda plot, element: restyle(plot.state, palette)],
         )
     )

@@ -30,7 +30,7 @@ class SliceFigure:
         self._source = ColumnDataSource({"image": [blank], "median": [blank], "spread": [blank], **place})
         self._shade_source = ColumnDataSource({"image": [blank], **place})
         self._mapper = LinearColorMapper(low=0, high=1, nan_color="rgba(0,0,0,0)")
-        self._shade = LinearColorMapper(low=0.5, high=2.5, low_color="rgba(0,0,0,0)")
+        self._shade = LinearColorMapper(low=0.5, high=2.5, low_color="rgba(0,0,0,0)", nan_color="rgba(0,0,0,0)")
         self._palette = LIGHT
         self._signed = False
         self.figure: figure = new_figure(
@@ -73,9 +73,9 @@ class SliceFigure:
         self._shade_source.data = {**self._shade_source.data, "image": [field.shade]}
         levels = np.linspace(*limits, CONTOURS + 2)[1:-1]
         drawn = contours and limits[1] > limits[0] and np.isfinite(values).any()
-        grid = (
-            (self._grid(field.a_range, values), self._grid(field.b_range, values), values) if drawn else _no_contours()
-        )
+        inside = np.where(field.inside, values, np.nan)
+        grid = (self._grid(field.a_range, values), self._grid(field.b_range, values), inside)
+        grid = grid if drawn else _no_contours()
         self._lines.set_data(contour_data(*grid, levels=list(levels) if drawn else [0.0], want_fill=False))
 
     @staticmethod
