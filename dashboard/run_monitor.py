@@ -26,7 +26,7 @@ _TONES = {"done": "good", "failed": "caution", "cancelled": "caution", "interrup
 
 
 class RunMonitor(pn.viewable.Viewer):
-    """Follows one run; ``finished`` is called once, when it is seen to have ended well."""
+    """Follows one run; ``finished`` is called once, when it is seen to end well."""
 
     def __init__(self, session: Session, finished: Callable[[Run], None], *, curves: bool):
         super().__init__()
@@ -51,7 +51,8 @@ class RunMonitor(pn.viewable.Viewer):
         session.param.watch(lambda event: self._restyle(), "theme")
         row = pn.Row(self._head, self._cancel, self._resume, self._open, sizing_mode="stretch_width", margin=0)
         panes = [pn.pane.Bokeh(f.figure, sizing_mode="stretch_width", margin=0) for f in self.figures.values()]
-        charts = [pn.Row(*panes, sizing_mode="stretch_width", margin=(8, 0, 0, 0))] if curves else []
+        cells = [pn.Column(pane, margin=0, styles={"flex": "1 1 300px", "min-width": "0"}) for pane in panes]
+        charts = [pn.FlexBox(*cells, gap="0px", margin=(8, 0, 0, 0))] if curves else []
         self._card = card(row, self._graph, *charts, visible=False)
         self._poll: Any = None
 
@@ -59,6 +60,7 @@ class RunMonitor(pn.viewable.Viewer):
         """Show this run from now on."""
         self.run, self._offsets, self._lines = run, {}, {}
         self._since = time.monotonic()
+        self._was_done = run_status(run).state == "done"
         self._card.visible = True
         self.refresh()
         if self._poll is None:
@@ -82,7 +84,7 @@ class RunMonitor(pn.viewable.Viewer):
         if status.state in ("done", "failed", "cancelled") and settled and self._poll is not None:
             self._poll.stop()
             self._poll = None
-            if status.state == "done":
+            if status.state == "done" and not self._was_done:
                 self._finished(self.run)
 
     def _draw_curves(self) -> None:

@@ -124,4 +124,5 @@ def _go_to(session: Session, run: Run, page: str | None = None) -> None:
 def _looking_at(run: Run) -> str:
     manifest = run.manifest
     tag = ' · <span class="tag">synthetic</span>' if manifest.catalogue.synthetic else ""
-    return f"{html.escape(manifest.name)} · {html.escape(manifest.catalogue.name)}{tag}"
+    names = dict.fromkeys((manifest.name, manifest.catalogue.name))
+    return " · ".join(map(html.escape, names)) + tag

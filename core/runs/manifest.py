@@ -1,7 +1,9 @@
 """What a run is: an immutable specification, written once, and where it came from."""
 
 import dataclasses
+import hashlib
 import importlib.metadata
+import json
 import platform
 import subprocess
 import sys
@@ -13,11 +15,16 @@ from typing import Any
 
 from core import settings
 from core.config import Config
-from core.errors import ConfigError, CorruptArtifactError
+from core.errors import ConfigError, CorruptArtifactError, InputError
 from core.phase_space import region as regions
 from core.phase_space.region import Region
+from core.runs.artifacts import read_json
 
 SCHEMA = 1
+
+_PLAIN = ("id", "name", "created", "stars", "preset", "parent")
+_SEAL = "sha256"
+_KEYS = {*_PLAIN, "schema", "catalogue", "region", "config", "tasks", _SEAL}
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,16 @@ class Manifest:
     parent: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; :func:`manifest_from_json` is the inverse."""
-        return {
+        """Plain values, sealed by a digest of them all; :func:`read_manifest` is the inverse."""
+        values = {
             "schema": SCHEMA,
-            **{k: getattr(self, k) for k in ("id", "name", "created", "stars", "preset", "parent")},
+            **{k: getattr(self, k) for k in _PLAIN},
             "catalogue": dataclasses.asdict(self.catalogue),
             "region": self.region.to_json(),
             "config": settings.to_dict(self.config),
             "tasks": [dataclasses.asdict(task) for task in self.tasks],
         }
+        return {**values, _SEAL: _seal(values)}
 
     def task(self, task_id: str) -> TaskSpec:
         """The task called ``task_id``."""
@@ -82,23 +90,42 @@ class Manifest:
         return [task for task in self.tasks if task.kind == kind]
 
 
-def manifest_from_json(values: Mapping[str, Any]) -> Manifest:
-    """The manifest that ``to_json`` wrote; a clear refusal of other schemas."""
-    if values.get("schema") != SCHEMA:
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in ``run.json``, which ``to_json`` made.
+
+    Raises CorruptArtifactError where it is damaged, ConfigError where another version of the program wrote it.
+    """
+    values = read_json(path)
+    schema = values.get("schema") if isinstance(values, Mapping) else None
+    if schema != SCHEMA:
         raise ConfigError(
-            f"the run has schema {values.get('schema')!r}, this program reads {SCHEMA}",
+            f"the run has schema {schema!r}, this program reads {SCHEMA}",
+            file=path,
             remedy="Open it with the version that wrote it.",
         )
+    # Runs of the first days have no seal.
+    if values.get(_SEAL, _seal(values)) != _seal(values) or set(values) - _KEYS:
+        raise CorruptArtifactError(f"{path} is damaged: its content does not match its SHA-256")
     try:
         return Manifest(
-            **{k: values[k] for k in ("id", "name", "created", "stars", "preset", "parent")},
+            **{key: values[key] for key in _PLAIN},
             catalogue=CatalogueReference(**values["catalogue"]),
             region=regions.from_json(values["region"]),
             config=settings.from_dict(Config(), values["config"]),
             tasks=tuple(TaskSpec(**{**t, "needs": tuple(t["needs"])}) for t in values["tasks"]),
         )
     except (KeyError, TypeError) as error:
-        raise CorruptArtifactError(f"run.json is incomplete: {error}") from error
+        raise CorruptArtifactError(f"{path} is incomplete: {error}") from error
+    except InputError as error:
+        raise ConfigError(
+            f"it cannot be understood: {error}", file=path, remedy="Open it with the version that wrote it."
+        ) from error
+
+
+def _seal(values: Mapping[str, Any]) -> str:
+    """SHA-256 of everything but the seal itself."""
+    content = {key: value for key, value in values.items() if key != _SEAL}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def now() -> str:

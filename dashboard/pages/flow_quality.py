@@ -132,8 +132,8 @@ class FlowQuality(pn.viewable.Viewer):
         super().__init__()
         self.session, self.services = session, services
         self.comparison = Comparison(services.data(run), services.flow_sample(run))
-        self._strip = text('<p class="strip">binning …</p>', margin=(0, 0, 10, 0))
-        self._add = pn.widgets.Button(label="+ add a projection", button_type="light", margin=0, align="end")
+        self._strip = text('<p class="strip">binning …</p>', margin=(5, 0, 0, 0))
+        self._add = pn.widgets.Button(label="+ add a projection", button_type="light", margin=(0, 0, 8, 0))
         self._add.on_click(lambda event: self._added())
         self.rows = [ProjectionRow(self, x, y) for x, y in _pairs(session.projections)]
         self._column = pn.Column(*(row.view for row in self.rows), sizing_mode="stretch_width", margin=0)

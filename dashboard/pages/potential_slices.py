@@ -162,7 +162,7 @@ class PotentialSlices(pn.viewable.Viewer):
     def __panel__(self) -> pn.FlexBox:
         figures = (*(f.figure for f in self.figures), self.profile.figure)
         panes = [
-            pn.Column(pn.pane.Bokeh(f, sizing_mode="stretch_width", margin=0), margin=0, styles=_HALF) for f in figures
+            pn.Column(pn.pane.Bokeh(f, sizing_mode="scale_width", margin=0), margin=0, styles=_HALF) for f in figures
         ]
         pictures = card(pn.FlexBox(*panes, gap="0px", margin=0), min_width=330, flex="1 1 640px")
         under = card(

@@ -1,6 +1,7 @@
 """Train: choose stars, size and settings, start a fit, follow it, and find every run again."""
 
 import html
+from collections.abc import Callable
 
 import panel as pn
 
@@ -26,9 +27,9 @@ _ALL = "all stars"
 class Retraining(pn.viewable.Viewer):
     """The page."""
 
-    def __init__(self, session: Session, services: Services, open_run: object):
+    def __init__(self, session: Session, services: Services, open_run: Callable[[Run], None]):
         super().__init__()
-        self.session, self.services, self._open_run = session, services, open_run
+        self.session, self.services, self.open = session, services, open_run
         self._catalogues = {c.id: c for c in services.catalogues()}
         fill = {"sizing_mode": "stretch_width", "margin": (2, 0, 6, 0)}
         options = {f"{c.name} · {grouped(len(c))}": key for key, c in self._catalogues.items()}
@@ -52,7 +53,10 @@ class Retraining(pn.viewable.Viewer):
             margin=(4, 0),
         )
         self.monitor = RunMonitor(session, self._finished, curves=True)
+        self._known: list[tuple[str, str, int]] | None = None
         self._table = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._runs = card(caption("Runs"), self._table)
+        self._empty = empty("No runs yet", "Choose a catalogue on the left and press Start.")
         for w in (self._catalogue, self._preset, self._frame):
             w.param.watch(lambda event: self._adopt(), "value")
         self._subset.param.watch(lambda event: self._refresh(), "value")
@@ -135,27 +139,23 @@ class Retraining(pn.viewable.Viewer):
             pn.state.notifications.success(f"Run {run.manifest.name} is done.", duration=6000)
 
     def follow_newest(self) -> None:
-        """Show the run that is going on, if one is."""
-        for status in map(run_status, self.services.runs()):
-            if status.state == "running":
-                self.monitor.follow(status.run)
-                return
+        """Show the run that is going on, else the one that is looked at."""
+        runs = self.services.runs()
+        going = [run for run in runs if run_status(run).state == "running"]
+        looked_at = [run for run in runs if run.path.name == self.session.run]
+        for run in (*going, *looked_at, *runs)[:1]:
+            self.monitor.follow(run)
 
     def _list(self) -> None:
         rows = [_RunRow(self, run_status(run)) for run in self.services.runs()]
         known = [(row.status.run.id, row.status.state, row.status.tasks_done) for row in rows]
-        if known != getattr(self, "_known", None):
+        if known != self._known:
             self._known = known
             self._table.objects = [row.view for row in rows]
-
-    def open(self, run: Run) -> None:
-        """Look at a run on the other pages."""
-        self._open_run(run)  # type: ignore[operator]
+            self._runs.visible, self._empty.visible = bool(rows), not rows
 
     def __panel__(self) -> pn.Column:
-        if not self._known:
-            return pn.Column(empty("No runs yet", "Choose a catalogue on the left and press Start."))
-        return pn.Column(self.monitor, card(caption("Runs"), self._table), sizing_mode="stretch_width", margin=0)
+        return pn.Column(self.monitor, self._empty, self._runs, sizing_mode="stretch_width", margin=0)
 
 
 class _RunRow:
@@ -168,16 +168,16 @@ class _RunRow:
         took = duration(status.seconds_taken) if status.seconds_taken and status.state != "running" else "–"
         when = "comes with the program" if status.run.embedded else manifest.created[:16].replace("T", " ")
         cells = (
-            ("minmax(160px,2fr)", f"<strong>{html.escape(manifest.name)}</strong>"),
-            ("90px", f'<span class="{tone}">{status.state}</span>'),
-            ("100px", f"{grouped(manifest.stars)} stars"),
-            ("110px", f"{status.tasks_done} of {len(status.tasks)} tasks"),
-            ("150px", f'<span class="muted">{when}</span>'),
-            ("90px", took),
+            ("2 1 160px", f"<strong>{html.escape(manifest.name)}</strong>"),
+            ("0 1 90px", f'<span class="{tone}">{status.state}</span>'),
+            ("0 1 100px", f"{grouped(manifest.stars)} stars"),
+            ("0 1 110px", f"{status.tasks_done} of {len(status.tasks)} tasks"),
+            ("0 1 170px", f'<span class="muted">{when}</span>'),
+            ("0 1 90px", took),
         )
-        template = " ".join(width for width, _ in cells)
-        style = f"display:grid;grid-template-columns:{template};gap:12px;align-items:center;min-height:36px"
-        words = text(f'<div style="{style}">{"".join(f"<div>{words}</div>" for _, words in cells)}</div>', margin=0)
+        style = "display:flex;flex-wrap:wrap;gap:2px 12px;align-items:center;min-height:36px"
+        line = "".join(f'<div style="flex:{flex}">{words}</div>' for flex, words in cells)
+        words = text(f'<div style="{style}">{line}</div>', margin=0)
         self.view = pn.Row(words, *self._buttons(page), sizing_mode="stretch_width", margin=0)
 
     def _buttons(self, page: Retraining) -> list[pn.widgets.Button]:

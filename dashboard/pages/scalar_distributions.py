@@ -15,7 +15,8 @@ from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, card, facts, text
 
-_COLUMNS = 3
+_CELL = {"flex": "1 1 270px", "min-width": "0"}
+"""Three distributions beside each other where there is room, one below the other where there is none."""
 
 
 class ScalarDistributions(pn.viewable.Viewer):
@@ -26,14 +27,13 @@ class ScalarDistributions(pn.viewable.Viewer):
         self.session, self.run = session, run
         self.document: Mapping[str, Any] = run.scalars
         self.scalars = [from_json(name, entry) for name, entry in self.document.items()]
-        fill = {"sizing_mode": "stretch_width", "margin": 0}
         # The fraction of negative density is one number, not a distribution: it is in the table.
         self._drawn = [scalar for scalar in self.scalars if scalar.name != "negative_density_fraction"]
         self._panes = [pn.pane.HoloViews(sizing_mode="stretch_width", margin=4) for _ in self._drawn]
         self._volumes = text(margin=4)
-        cells = [*self._panes, pn.Column(text('<p class="caps">averaging volumes</p>'), self._volumes, **fill)]
-        rows = [pn.Row(*cells[i : i + _COLUMNS], **fill) for i in range(0, len(cells), _COLUMNS)]
-        self._charts = card(*rows)
+        volumes = [text('<p class="caps">averaging volumes</p>'), self._volumes]
+        cells = [pn.Column(*cell, margin=0, styles=_CELL) for cell in (*([pane] for pane in self._panes), volumes)]
+        self._charts = card(pn.FlexBox(*cells, gap="0px", margin=0, sizing_mode="stretch_width"))
         self._table = card(text(f'<div class="scroll">{_table(self.scalars, self.document)}</div>'))
         self._draw()
         session.param.watch(lambda event: self._draw(), ["theme", "overlay_truth"])
@@ -100,12 +100,17 @@ def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
         errors = {p: _half_range(s, p) for p in pipelines if p in s.pipelines}
         scale = max(errors.values(), default=0.0)
         cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
-        cells.append(f"<strong>{scalar_tables.significant(s.best, scale)}</strong>")
+        cells.append(f"<strong>{_signed(scalar_tables.significant(s.best, scale))}</strong>")
         cells += [f"{errors[p]:.2g}" if p in errors else "–" for p in pipelines]
-        cells.append("–" if s.truth is None else scalar_tables.significant(s.truth, scale))
+        cells.append("–" if s.truth is None else _signed(scalar_tables.significant(s.truth, scale)))
         cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]
-        lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells).replace("-", "\u2212", 0) + "</tr>")
+        lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="numbers">{"".join(lines)}</table>'
+
+
+def _signed(words: str) -> str:
+    """A number with a true minus sign."""
+    return words.replace("-", "\u2212", 1) if words.startswith("-") else words
 
 
 def _half_range(scalar: ScalarDraws, pipeline: str) -> float:

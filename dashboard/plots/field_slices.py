@@ -16,7 +16,8 @@ from dashboard.plots.palette import LIGHT, Palette
 Limits = tuple[float, float]
 
 CONTOURS = 8
-SIDE = 330
+ASPECT = 1.14
+"""Width over height of a figure with which its frame, without labels and colour bar, is about square."""
 
 
 class SliceFigure:
@@ -34,8 +35,8 @@ class SliceFigure:
         self._palette = LIGHT
         self._signed = False
         self.figure: figure = new_figure(
-            height=SIDE,
-            sizing_mode="stretch_width",
+            sizing_mode="scale_width",
+            aspect_ratio=ASPECT,
             x_range=Range1d(*a_range),
             y_range=Range1d(*b_range),
             tools="pan,wheel_zoom,reset,save,tap",
@@ -134,8 +135,8 @@ class ProfileFigure:
         columns = ("position", "median", "low", "high", "lowest", "highest", "truth")
         self._source = ColumnDataSource({name: [] for name in columns})
         self.figure: figure = new_figure(
-            height=SIDE,
-            sizing_mode="stretch_width",
+            sizing_mode="scale_width",
+            aspect_ratio=ASPECT,
             x_range=Range1d(-1, 1),
             y_range=Range1d(0, 1),
             tools="pan,wheel_zoom,reset,save",
