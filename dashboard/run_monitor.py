@@ -18,7 +18,7 @@ from core.runs.registry import Run
 from dashboard.plots.curves import LossFigure
 from dashboard.plots.diagrams import task_graph
 from dashboard.session import Session
-from dashboard.widgets import card, text
+from dashboard.widgets import card, text, with_document
 
 _PERIOD = 500
 _STARTING = 15.0
@@ -48,7 +48,7 @@ class RunMonitor(pn.viewable.Viewer):
         }
         for fig in self.figures.values():
             fig.restyle(session.palette)
-        session.param.watch(lambda event: self._restyle(), "theme")
+        session.param.watch(lambda event: with_document(self._restyle), "theme")
         row = pn.Row(self._head, self._cancel, self._resume, self._open, sizing_mode="stretch_width", margin=0)
         panes = [pn.pane.Bokeh(f.figure, sizing_mode="stretch_width", margin=0) for f in self.figures.values()]
         cells = [pn.Column(pane, margin=0, styles={"flex": "1 1 300px", "min-width": "0"}) for pane in panes]
@@ -62,7 +62,7 @@ class RunMonitor(pn.viewable.Viewer):
         self._since = time.monotonic()
         self._was_done = run_status(run).state == "done"
         self._card.visible = True
-        self.refresh()
+        with_document(self.refresh)
         if self._poll is None:
             self._poll = pn.state.add_periodic_callback(self.refresh, period=_PERIOD)
 

@@ -1,6 +1,7 @@
 """What one browser tab has chosen: pure state, mirrored in the address so that a link restores the view."""
 
 import json
+from typing import Any
 
 import param
 
@@ -12,6 +13,22 @@ from dashboard.plots.density_maps import SCALES
 from dashboard.plots.palette import PALETTES, Palette
 
 PAGES = {"quality": "Flow quality", "potential": "Potential", "scalars": "Scalars", "train": "Train"}
+
+
+def encoded(value: Any) -> str:
+    """A plain value as text for the address.
+
+    Panel would replace bare JSON in an address by the text of Python objects, which cannot be read back.
+    """
+    return _MARK + json.dumps(value, separators=(",", ":"))
+
+
+def decoded(text: str) -> Any:
+    """The value that :func:`encoded` wrote; ValueError for any other text."""
+    return json.loads(text.removeprefix(_MARK))
+
+
+_MARK = "~"
 
 
 class Session(param.Parameterized):
@@ -46,21 +63,21 @@ class Session(param.Parameterized):
     def region(self) -> Region:
         """The chosen subset; everything where the address holds none, or none that can be read."""
         try:
-            return regions.from_json(json.loads(self.subset)) if self.subset else Everything()
+            return regions.from_json(decoded(self.subset)) if self.subset else Everything()
         except (ValueError, RegionError):
             return Everything()
 
     def choose(self, region: Region) -> None:
         """Choose a subset."""
         everything = isinstance(region, Everything)
-        self.subset = "" if everything else json.dumps(region.to_json(), separators=(",", ":"))
+        self.subset = "" if everything else encoded(region.to_json())
 
     @property
     def named(self) -> dict[str, Region]:
         """The named subsets, in order; those that cannot be read are left out."""
         found: dict[str, Region] = {}
         try:
-            for name, region in json.loads(self.subsets or "[]"):
+            for name, region in decoded(self.subsets) if self.subsets else []:
                 found[str(name)] = regions.from_json(region)
         except (ValueError, TypeError, RegionError):
             return found
@@ -69,7 +86,7 @@ class Session(param.Parameterized):
     def name_subsets(self, named: dict[str, Region]) -> None:
         """Replace the named subsets."""
         pairs = [[name, region.to_json()] for name, region in named.items()]
-        self.subsets = json.dumps(pairs, separators=(",", ":")) if pairs else ""
+        self.subsets = encoded(pairs) if pairs else ""
 
     @property
     def palette(self) -> Palette:

@@ -46,7 +46,7 @@ def build() -> pn.Template:
     session = Session()
     if pn.state.location is not None:
         pn.state.location.sync(session, Session.in_address())
-    shell = pn.Template((ASSETS / "shell.html").read_text(encoding="utf-8"), design=Calm)
+    shell = pn.Template((ASSETS / "shell.html").read_text(encoding="utf-8"), design=Calm, location=True)
     shell.add_variable("shell_css", (ASSETS / "shell.css").read_text(encoding="utf-8"))
     shell.add_variable("pages", list(PAGES.items()))
     shell.add_variable("page", session.page)
@@ -56,6 +56,7 @@ def build() -> pn.Template:
     shell.add_panel("main", pn.Column(*parts.main, sizing_mode="stretch_width", margin=0))
     shell.add_panel("looking_at", pn.pane.HTML(parts.looking_at, margin=0))
     shell.add_panel("theme", _theme_button(session))
+    shell.add_panel("notifications", pn.state.notifications)
     return shell
 
 

@@ -62,6 +62,11 @@ def grouped(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
+def with_document(change: Callable[..., None], *arguments: Any) -> None:
+    """Change figures of the page soon, when its lock is held: callbacks of widgets do not always hold it."""
+    pn.state.execute(partial(change, *arguments), schedule=True)
+
+
 class Latest:
     """Work in a thread for one part of a page: a new request replaces one that is waiting, and outdates one under way.
 
@@ -94,10 +99,14 @@ class Latest:
                         notify(error)
                     continue
                 if version == self._version:
-                    with pn.io.hold():
-                        self._apply(result)
+                    with_document(self._show, version, result)
         finally:
             self._busy = False
+
+    def _show(self, version: int, result: Any) -> None:
+        if version == self._version:
+            with pn.io.hold():
+                self._apply(result)
 
 
 def later(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:

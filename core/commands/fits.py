@@ -2,20 +2,21 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import click
 
 from core.commands.console import json_option, quiet_option, runs_option, say, watched
-from core.config import PRESETS
-from core.errors import RegionError
+from core.config import PRESETS, Config
+from core.errors import ConfigError, InputError, RegionError
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, run_status
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
 from core.runs.registry import Run, find_run, list_runs, runs_root
-from core.settings import parse_assignment
+from core.settings import from_toml, parse_assignment
 
 
 @click.command()
@@ -57,7 +58,7 @@ def fit(
     settings = fit_config(
         stars,
         preset,
-        toml=_text(config) if config else None,
+        toml=_toml(config) if config else None,
         overrides=dict(parse_assignment(a) for a in assignments),
         frame=frame,
     )
@@ -77,10 +78,11 @@ def fit(
 @click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use instead of this machine alone.")
 @runs_option
 @click.option("--detach", is_flag=True, help="Return at once; the run goes on in the background.")
+@click.option("--asked", type=float, hidden=True, help="Unix time at which this was asked for.")
 @quiet_option
-def run(run: str, scheduler: str | None, runs: str | None, detach: bool, quiet: bool) -> None:
+def run(run: str, scheduler: str | None, runs: str | None, detach: bool, asked: float | None, quiet: bool) -> None:
     """Start RUN, or go on where it stopped."""
-    _execute(find_run(run, runs_root(runs)), detach=detach, quiet=quiet, scheduler=scheduler)
+    _execute(find_run(run, runs_root(runs)), detach=detach, quiet=quiet, scheduler=scheduler, asked=asked)
 
 
 @click.command()
@@ -112,16 +114,17 @@ def cancel(run: str, runs: str | None) -> None:
     say(f"run {found.manifest.name}: asked to stop")
 
 
-def _execute(run: Run, *, detach: bool, quiet: bool, scheduler: str | None = None) -> None:
+def _execute(run: Run, *, detach: bool, quiet: bool, scheduler: str | None = None, asked: float | None = None) -> None:
     if detach:
         launch_detached(run)
         if not quiet:
             say(f"started in the background; follow it with: deep-potential status {run.path}")
         return
+    asked = time.time() if asked is None else asked
     from core.jobs.runner import run_graph  # Dask takes a second to import
 
     with watched(run, quiet):
-        run_graph(run, scheduler=scheduler)
+        run_graph(run, scheduler=scheduler, asked=asked)
     if not quiet:
         say(_line(run_status(run)))
 
@@ -133,13 +136,25 @@ def _region(text: str) -> Region:
         return regions.from_json(json.loads(_text(Path(text))))
     except ValueError as error:
         raise RegionError(f"not JSON: {error}", file=text) from error
+    except RegionError as error:
+        raise RegionError(error.reason, file=text, remedy=error.remedy) from error
+
+
+def _toml(path: Path) -> str:
+    """The text of a configuration file, once it is known to be one."""
+    text = _text(path)
+    try:
+        from_toml(Config(), text)
+    except ConfigError as error:
+        raise ConfigError(error.reason, file=path, remedy=error.remedy) from error
+    return text
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RegionError("the file cannot be read", file=path, remedy="Check its name and that it is text.") from error
+        raise InputError("the file cannot be read", file=path, remedy="Check its name and that it is text.") from error
 
 
 def _line(status: RunStatus) -> str:

@@ -6,9 +6,10 @@ supervise, so worker processes would add memory and an attack surface and nothin
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, Scheduler, SpecCluster, Worker
 
 from core.errors import InputError
 from core.jobs.supervisor import cores
@@ -22,6 +23,21 @@ _QUIET = {
 }
 
 
+class _Closed:
+    """A node without the web server that Dask would open on every network interface, dashboard or not."""
+
+    def start_http_server(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+class _ClosedScheduler(_Closed, Scheduler):
+    """The scheduler of the embedded cluster."""
+
+
+class _ClosedWorker(_Closed, Worker):
+    """The worker of the embedded cluster."""
+
+
 @contextmanager
 def dask_client(scheduler: str | None = None, workers: int | None = None) -> Iterator[Client]:
     """A client of the embedded cluster, or of the scheduler at an address such as ``tls://host:8786``."""
@@ -30,12 +46,11 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Ite
             with _connected(scheduler) as client:
                 yield client
             return
+        inside = {"protocol": "inproc://", "dashboard": False}
         with (
-            LocalCluster(
-                n_workers=1,
-                threads_per_worker=workers or cores(),
-                processes=False,
-                dashboard_address=None,
+            SpecCluster(
+                scheduler={"cls": _ClosedScheduler, "options": inside},
+                workers={0: {"cls": _ClosedWorker, "options": {**inside, "nthreads": workers or cores()}}},
                 silence_logs=50,  # what went wrong is told by the runner, once
             ) as cluster,
             Client(cluster) as client,

@@ -73,5 +73,4 @@ def create_fit(
         tasks=plan(config, stars),
         parent=parent,
     )
-    root.mkdir(parents=True, exist_ok=True)
     return create_run(root, manifest, command)

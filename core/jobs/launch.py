@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 from core.runs.registry import Run
 
@@ -12,7 +13,7 @@ def launch_detached(run: Run) -> None:
     """Start the runner so that it outlives this process, its words going to ``runner.log``."""
     with (run.path / RUNNER_LOG).open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "core", "run", str(run.path), "--quiet"],
+            [sys.executable, "-m", "core", "run", str(run.path), "--quiet", "--asked", str(time.time())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 """Who runs a run: a lock that the system frees with its holder, and the record of how the last attempt went."""
 
+import contextlib
 import json
 import os
 import socket
@@ -19,6 +20,8 @@ CANCEL_FILE = "CANCEL"
 _STATE_FILE = "state.json"
 _OWNER_FILE = "owner.json"
 _LOCK_FILE = "lock"
+_PATIENCE = 0.5
+"""Seconds to wait for the lock: those who ask for the state of a run hold it for an instant."""
 
 
 def is_owned(run: Run) -> bool:
@@ -37,7 +40,7 @@ def owned(run: Run) -> Iterator[None]:
     """Hold the lock of the run; RunBusyError, naming host and process, where another one does."""
     lock = FileLock(run.path / _LOCK_FILE)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE)
     except Timeout:
         raise RunBusyError(f"run {run.manifest.name!r} is already being run by {_owner(run.path)}") from None
     except OSError as error:
@@ -83,3 +86,11 @@ def request_cancel(run: Run) -> None:
     if run.embedded:
         raise InputError("the demonstration runs are finished", file=run.path.name)
     (run.path / CANCEL_FILE).touch()
+
+
+def forget_cancel(run: Run, *, before: float) -> None:
+    """Take back a request to stop that is older than the Unix time ``before``."""
+    path = run.path / CANCEL_FILE
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_mtime < before:
+            path.unlink()

@@ -15,14 +15,18 @@ from distributed import Future, as_completed
 
 from core.errors import CancelledError, DeepPotentialError, InputError
 from core.jobs.cluster import dask_client
-from core.jobs.ownership import CANCEL_FILE, owned, record_state, request_cancel
+from core.jobs.ownership import CANCEL_FILE, forget_cancel, owned, record_state, request_cancel
 from core.jobs.supervisor import TaskFailedError, supervise
 from core.runs.registry import Run
 
 
-def run_graph(run: Run, *, scheduler: str | None = None, workers: int | None = None) -> None:
+def run_graph(
+    run: Run, *, scheduler: str | None = None, workers: int | None = None, asked: float | None = None
+) -> None:
     """Bring the run to its end, from wherever it stands.
 
+    ``asked`` is when this was asked for (Unix time; by default now): what was cancelled earlier is forgotten, what is
+    cancelled while the program still starts is obeyed.
     Raises RunBusyError where another process has it, CancelledError where it was cancelled, and TaskFailedError, after
     everything that could still be done is done, where a task failed.
     """
@@ -33,8 +37,10 @@ def run_graph(run: Run, *, scheduler: str | None = None, workers: int | None = N
             remedy="Fit its catalogue anew.",
         )
     with owned(run):
-        (run.path / CANCEL_FILE).unlink(missing_ok=True)
         started = time.time()
+        forget_cancel(run, before=started if asked is None else asked)
+        for unfinished in run.path.rglob(".*.tmp"):  # left by processes that were killed while they wrote
+            unfinished.unlink(missing_ok=True)
         record_state(run, "running", started=started)
         try:
             with _interruptible(run), dask_client(scheduler, workers) as client:

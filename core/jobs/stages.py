@@ -23,7 +23,7 @@ from core.jobs.checkpoint import load_checkpoint, save_checkpoint
 from core.phase_space.axisymmetry import axisymmetrised
 from core.phase_space.sample import PhaseSpaceSample, ScoredSample
 from core.potential.training import PotentialMember, fit_convex, fit_network_member
-from core.runs import products, star_files
+from core.runs import artifacts, products, star_files
 from core.runs.artifacts import write_json
 from core.runs.manifest import TaskSpec
 from core.runs.registry import Run
@@ -57,7 +57,7 @@ class Task:
 
 
 def train_flows(task: Task) -> list[Path]:
-    """Train the members of a batch one after the other; members that are already on disk are not trained again."""
+    """Train the members of a batch one after the other; members that are whole on disk are not trained again."""
     pipeline, members = task.spec.parameters["pipeline"], task.spec.parameters["members"]
     config = task.run.manifest.config
     trainer = flow_trainer(
@@ -70,7 +70,7 @@ def train_flows(task: Task) -> list[Path]:
     paths = []
     for place, member in enumerate(members):
         path = products.flow_path(task.run.products, pipeline, member)
-        if not path.exists():
+        if not artifacts.is_whole(path):
             share = lambda f, place=place: (place + f) / len(members)  # noqa: E731
             _train_member(task, trainer, pipeline, member, path, share)
         paths.append(path)

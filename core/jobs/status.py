@@ -12,10 +12,10 @@ from core.errors import CorruptArtifactError
 from core.jobs.graph import estimated_seconds
 from core.jobs.ownership import CANCEL_FILE, is_owned, recorded_state
 from core.jobs.supervisor import cores
-from core.jobs.task import DONE_FILE, ERROR_FILE, PROGRESS_FILE
+from core.jobs.task import ERROR_FILE, PROGRESS_FILE
 from core.runs.artifacts import read_json
 from core.runs.manifest import TaskSpec
-from core.runs.registry import Run
+from core.runs.registry import DONE_FILE, Run
 
 STATES = ("waiting", "running", "done", "failed", "cancelled", "interrupted")
 

@@ -16,10 +16,9 @@ from typing import Any
 
 from core.errors import DeepPotentialError
 from core.runs.artifacts import file_digest, read_json, write_json
-from core.runs.registry import Run, open_run
+from core.runs.registry import DONE_FILE, Run, open_run
 
 ERROR_FILE = "error.json"
-DONE_FILE = "DONE"
 PROGRESS_FILE = "progress.jsonl"
 
 

@@ -81,7 +81,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping
     """Publish named arrays with JSON-valued metadata, sealed by a digest of both."""
     named = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     described = {key: json.dumps(value) for key, value in metadata.items()}
-    write_bytes(path, save(named, {**described, _DIGEST: _seal(named, described)}))
+    write_bytes(path, _ordered(save(named, {**described, _DIGEST: _seal(named, described)})))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -97,6 +97,23 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if seal != _seal(arrays, described):
         raise CorruptArtifactError(f"{path} is damaged: its content does not match its SHA-256")
     return arrays, {key: json.loads(value) for key, value in described.items()}
+
+
+def is_whole(path: Path) -> bool:
+    """Whether :func:`read_arrays` can read the file."""
+    try:
+        read_arrays(path)
+    except (FileNotFoundError, CorruptArtifactError):
+        return False
+    return True
+
+
+def _ordered(content: bytes) -> bytes:
+    """The same safetensors with the keys of its header in order: equal arrays and metadata give equal files."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def _seal(arrays: Mapping[str, np.ndarray], described: Mapping[str, str]) -> str:

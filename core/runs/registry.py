@@ -7,21 +7,26 @@ with the program are found as well and never written to.
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.catalog.store import EMBEDDED
 from core.errors import CorruptArtifactError, DeepPotentialError, InputError, UnknownRunError, suggestion
-from core.flow.distribution_function import FlowEnsemble
-from core.potential.fields import PotentialEnsemble
-from core.runs.artifacts import read_json, sync_directory, write_json
-from core.runs.manifest import Manifest, manifest_from_json, provenance
+from core.runs.artifacts import file_digest, read_json, sync_directory, write_json
+from core.runs.manifest import Manifest, provenance, read_manifest
+
+if TYPE_CHECKING:  # JAX takes a second to import, and lists of runs do not need it
+    import core.flow.distribution_function
+    import core.potential.fields
 
 RUNS_VARIABLE = "DEEP_POTENTIAL_RUNS"
+DONE_FILE = "DONE"
+"""Left in the directory of a task by its end: the digest of every product."""
 EMBEDDED_RUNS = EMBEDDED / "demo" / "runs"
 
 
@@ -66,18 +71,18 @@ class Run:
         return (self.products / product).is_file()
 
     @cached_property
-    def flow(self) -> "FlowEnsemble":
+    def flow(self) -> "core.flow.distribution_function.FlowEnsemble":
         """The fitted distribution function: ``log_df(w)``, ``score(w)``, ``sample(key, n)``."""
-        from core.runs import products  # JAX takes a second to import, and lists of runs do not need it
+        from core.runs import products  # as above
 
         return products.read_flow(self.products)
 
     @cached_property
-    def potential(self) -> "PotentialEnsemble":
+    def potential(self) -> "core.potential.fields.PotentialEnsemble":
         """The potentials of the best fit: ``potential(x)``, ``acceleration(x)``, ``density(x)``, ``pattern_speed``."""
         return self.potentials("potential_seed")
 
-    def potentials(self, pipeline: str) -> "PotentialEnsemble":
+    def potentials(self, pipeline: str) -> "core.potential.fields.PotentialEnsemble":
         """The potentials of one uncertainty pipeline."""
         from core.runs import products  # as above
 
@@ -86,12 +91,23 @@ class Run:
     @property
     def scalars(self) -> dict[str, Any]:
         """The content of ``scalars.json`` (INTERFACES 3), and what else was found, keyed by scalar."""
-        if not self.has("scalars.json"):
+        path = self.products / "scalars.json"
+        if not path.is_file():
             raise UnknownRunError(
                 f"run {self.manifest.name!r} has no scalars yet",
                 remedy="Finish it with: deep-potential run RUN.",
             )
-        return dict(read_json(self.products / "scalars.json"))
+        if not self._is_whole(path):
+            raise CorruptArtifactError(
+                f"{path} is damaged: it is not what its task wrote. Make it anew with: deep-potential run {self.path}"
+            )
+        return dict(read_json(path))
+
+    def _is_whole(self, product: Path) -> bool:
+        """Whether a product is what its task wrote, as far as a finished task has recorded it."""
+        name = str(product.relative_to(self.path))
+        recorded = [read_json(marker) for marker in self.path.glob(f"tasks/*/{DONE_FILE}")]
+        return all(digests[name] == file_digest(product) for digests in recorded if name in digests)
 
 
 def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:
@@ -107,6 +123,7 @@ def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:
         write_json(incoming / "run.json", manifest.to_json())
         incoming.rename(path)
     except OSError as error:
+        shutil.rmtree(incoming, ignore_errors=True)
         raise InputError(
             f"the run cannot be created: {error.strerror or error}",
             file=root,
@@ -121,7 +138,7 @@ def open_run(path: str | Path) -> Run:
     path = Path(path)
     if not (path / "run.json").is_file():
         raise UnknownRunError("this is not a run: it holds no run.json", file=path)
-    return Run(path.resolve(), manifest_from_json(read_json(path / "run.json")))
+    return Run(path.resolve(), read_manifest(path / "run.json"))
 
 
 def find_run(name: str | Path, root: Path) -> Run:
@@ -135,6 +152,10 @@ def find_run(name: str | Path, root: Path) -> Run:
     for run in runs:
         if str(name) in (run.id, run.path.name, run.manifest.name):
             return run
+    readable = {run.path for run in runs}
+    for path in _directories(root):
+        if path.resolve() not in readable and f"{path.name}-".startswith(f"{name}-"):
+            return open_run(path)  # says what is wrong with it
     known = {run.manifest.name for run in runs}
     remedy = suggestion(str(name), known) if known else "There are no runs yet: deep-potential fit CATALOGUE."
     raise UnknownRunError(f"there is no run {str(name)!r} in {root}", remedy=remedy)
@@ -145,13 +166,15 @@ def list_runs(root: Path) -> list[Run]:
     return [*_runs_in(root), *_runs_in(EMBEDDED_RUNS)]
 
 
+def _directories(root: Path) -> list[Path]:
+    """The directories of all runs below ``root``, newest first."""
+    found = sorted(root.iterdir(), reverse=True) if root.is_dir() else []
+    return [path for path in found if not path.name.startswith(".") and (path / "run.json").is_file()]
+
+
 def _runs_in(root: Path) -> Iterator[Run]:
-    if not root.is_dir():
-        return
-    for path in sorted(root.iterdir(), reverse=True):
-        if path.name.startswith(".") or not (path / "run.json").is_file():
-            continue
+    for path in _directories(root):
         try:
             yield open_run(path)
-        except (DeepPotentialError, CorruptArtifactError):
-            continue  # one damaged run must not hide the others; opening it by name says what is wrong
+        except (DeepPotentialError, OSError):
+            continue  # one damaged run must not hide the others; opening it by its id says what is wrong

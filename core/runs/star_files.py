@@ -32,6 +32,7 @@ def write_stars(path: Path, w: PhaseSpace) -> None:
         compression="zstd",
         use_dictionary=False,
         column_encoding=dict.fromkeys(COLUMNS, "BYTE_STREAM_SPLIT"),
+        write_page_checksum=True,
     )
     artifacts.write_bytes(path, sink.getvalue().to_pybytes())
 
@@ -39,7 +40,7 @@ def write_stars(path: Path, w: PhaseSpace) -> None:
 def read_stars(path: Path) -> PhaseSpace:
     """The stars of :func:`write_stars`, float32."""
     try:
-        table = pq.read_table(path, columns=list(COLUMNS))
+        table = pq.read_table(path, columns=list(COLUMNS), page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise CorruptArtifactError(f"{path} cannot be read: {error}") from error
     return np.stack([table[name].to_numpy() for name in COLUMNS], 1)

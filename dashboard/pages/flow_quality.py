@@ -4,7 +4,6 @@ Data, flow and significance of a row come from one function on one grid; a subse
 and flow samples alike. Work runs in a thread, the latest request wins, and a row's three images arrive together.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,8 @@ from core.phase_space.region import Region
 from core.runs.registry import Run
 from dashboard.plots.density_maps import Interval, ProjectionFigures, count_stars
 from dashboard.services import Services, Stars
-from dashboard.session import Session
-from dashboard.widgets import Latest, card, later, text
+from dashboard.session import Session, decoded, encoded
+from dashboard.widgets import Latest, card, later, text, with_document
 
 _WHOLE = {"l": (-180.0, 180.0), "b": (-90.0, 90.0), "sinb": (-1.0, 1.0)}
 _MARGIN = 0.04
@@ -70,10 +69,9 @@ class ProjectionRow:
         self._y = pn.widgets.Select(value=y, **choose)
         self._remove = pn.widgets.Button(label="Remove", button_type="light", margin=0, align="end")
         self._remove.on_click(lambda event: page.remove(self))
-        # Narrow screens scroll the three figures sideways rather than squeeze them.
-        self._pane = pn.pane.Bokeh(sizing_mode="stretch_width", min_width=720, margin=0)
+        self._pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
         for choice in (self._x, self._y):
-            choice.param.watch(lambda event: self.rebuild(), "value")
+            choice.param.watch(lambda event: with_document(self.rebuild), "value")
         between = pn.pane.HTML('<span class="muted">against</span>', margin=(6, 8, 0, 4))
         head = pn.Row(self._x, between, self._y, pn.HSpacer(), self._remove, sizing_mode="stretch_width", margin=0)
         scroll = {"overflow-x": "auto"}
@@ -134,13 +132,13 @@ class FlowQuality(pn.viewable.Viewer):
         self.comparison = Comparison(services.data(run), services.flow_sample(run))
         self._strip = text('<p class="strip">binning …</p>', margin=(5, 0, 0, 0))
         self._add = pn.widgets.Button(label="+ add a projection", button_type="light", margin=(0, 0, 8, 0))
-        self._add.on_click(lambda event: self._added())
+        self._add.on_click(lambda event: with_document(self._added))
         self.rows = [ProjectionRow(self, x, y) for x, y in _pairs(session.projections)]
         self._column = pn.Column(*(row.view for row in self.rows), sizing_mode="stretch_width", margin=0)
         session.param.watch(lambda event: self._each("refresh"), ["bins", "form"])
-        session.param.watch(lambda event: self._each("reshade"), "scale")
-        session.param.watch(lambda event: self._subset_changed(), "subset")
-        session.param.watch(lambda event: self._restyle(), "theme")
+        session.param.watch(lambda event: with_document(self._each, "reshade"), "scale")
+        session.param.watch(lambda event: with_document(self._subset_changed), "subset")
+        session.param.watch(lambda event: with_document(self._restyle), "theme")
 
     def display_controls(self) -> list[pn.viewable.Viewable]:
         """How counts are shown, for the rail."""
@@ -162,7 +160,7 @@ class FlowQuality(pn.viewable.Viewer):
     def zoomed(self, name: str) -> tuple[Interval, Interval] | None:
         """The ranges of a projection that the address holds."""
         try:
-            x0, x1, y0, y1 = (float(v) for v in json.loads(self.session.view or "{}")[name])
+            x0, x1, y0, y1 = (float(v) for v in decoded(self.session.view)[name])
         except (KeyError, TypeError, ValueError):
             return None
         return (x0, x1), (y0, y1)
@@ -172,7 +170,7 @@ class FlowQuality(pn.viewable.Viewer):
         self.session.projections = ",".join(row.name for row in self.rows)
         views = {r.name: r.figures.ranges for r in self.rows if r.figures.ranges != r.figures.home}
         short = {name: [float(f"{v:.5g}") for pair in ranges for v in pair] for name, ranges in views.items()}
-        self.session.view = json.dumps(short, separators=(",", ":")) if short else ""
+        self.session.view = encoded(short) if short else ""
 
     def remove(self, row: ProjectionRow) -> None:
         """Take a row away."""

@@ -15,7 +15,7 @@ from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limi
 from dashboard.run_picker import pattern_speed_words
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import Latest, caption, card, facts, later, number, text
+from dashboard.widgets import Latest, caption, card, facts, later, number, text, with_document
 
 PLANES = (("z", "x", "y"), ("x", "y", "z"), ("y", "x", "z"))
 """Normal, horizontal and vertical axis of each plane."""
@@ -49,8 +49,8 @@ class PotentialSlices(pn.viewable.Viewer):
             fig.on_tap(self._tapped)
         self._restyle()
         session.param.watch(lambda event: self.request(), ["quantity", "at_x", "at_y", "at_z"])
-        session.param.watch(lambda event: self._redraw(), ["show", "contours"])
-        session.param.watch(lambda event: self._restyle(), "theme")
+        session.param.watch(lambda event: with_document(self._redraw), ["show", "contours"])
+        session.param.watch(lambda event: with_document(self._restyle), "theme")
         self.request()
 
     @property

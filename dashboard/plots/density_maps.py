@@ -76,6 +76,8 @@ class ProjectionFigures:
             merge_tools=True,
         )
         self.layout.toolbar.logo = None
+        # Narrow screens scroll the three figures sideways rather than squeeze them.
+        self.layout.styles = {"min-width": "720px"}
         self.restyle(LIGHT)
 
     def _figure(self, title: str, column: str, tip: str, *, first: bool) -> figure:

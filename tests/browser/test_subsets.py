@@ -1,6 +1,5 @@
 """Brushing: a box, a lasso or typed words select the same stars everywhere, and a link brings the selection back."""
 
-import json
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -12,10 +11,11 @@ from core.catalog.resolve import demo_catalogues
 from core.catalog.store import CatalogueStore
 from core.phase_space.region import from_json
 from core.phase_space.solar_position import SolarPosition
+from dashboard.session import decoded
 
 
 def _subset(tab: Tab) -> dict[str, object]:
-    return json.loads(parse_qs(urlsplit(tab.page.url).query)["subset"][0])
+    return decoded(parse_qs(urlsplit(tab.page.url).query)["subset"][0])
 
 
 def test_box_filters_every_projection_to_the_right_stars(tab: Tab, server: DashboardServer) -> None:

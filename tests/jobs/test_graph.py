@@ -1,0 +1,86 @@
+"""The plan of a fit: everything after what it needs, both halves in every batch, and an honest estimate."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.config import PRESETS, preset
+from core.jobs.graph import estimated_seconds, plan
+
+STARS = 50_000
+
+
+def members_of(tasks, pipeline):
+    return [t.parameters["members"] for t in tasks if t.kind == "flows" and t.parameters["pipeline"] == pipeline]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("frame", ["rotating", "inertial"])
+def test_every_task_comes_after_what_it_needs(name, frame):
+    tasks = plan(preset(name, {"potential.frame": frame}), STARS)
+    done = []
+    for task in tasks:
+        assert set(task.needs) <= set(done)
+        done.append(task.id)
+    assert len(set(done)) == len(done)
+    assert done[-1] == "scalars"
+    needed = {need for task in tasks for need in task.needs}
+    assert needed == set(done[:-1])  # nothing is done for nobody
+
+
+@given(members=st.integers(1, 20), size=st.integers(1, 7))
+def test_batches_hold_every_member_once_and_both_halves(members, size):
+    config = preset("quick", {"flow.members": members, "jobs.members_per_task": size})
+    batches = members_of(plan(config, STARS), "df_seed")
+    assert [m for batch in batches for m in batch] == list(range(members))
+    assert all(len(batch) <= size for batch in batches)
+    assert all({m % 2 for m in batch} == {0, 1} for batch in batches if len(batch) > 1)
+
+
+@pytest.mark.parametrize(
+    ("frame", "count", "expected"), [("rotating", 0, 0), ("rotating", 3, 3), ("inertial", 3, 0), ("inertial", 0, 0)]
+)
+def test_the_null_test_is_made_when_asked_for_and_something_rotates(frame, count, expected):
+    config = preset("quick", {"potential.frame": frame, "pipelines.null_members": count})
+    tasks = plan(config, STARS)
+    assert sum(map(len, members_of(tasks, "null"))) == expected
+    assert any("null" in t.id for t in tasks) == bool(expected)
+    assert ("potentials-null" in tasks[-1].needs) == bool(expected)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_more_cores_never_take_longer_and_no_plan_beats_its_longest_chain(name):
+    tasks = plan(preset(name), STARS)
+    seconds = [estimated_seconds(tasks, workers) for workers in (1, 2, 4, 8, 64)]
+    assert seconds == sorted(seconds, reverse=True)
+    assert seconds[0] == pytest.approx(sum(t.weight for t in tasks))
+    ends = {}
+    for task in tasks:
+        ends[task.id] = task.weight + max((ends[need] for need in task.needs), default=0.0)
+    assert seconds[-1] == pytest.approx(max(ends.values()))
+
+
+@pytest.mark.parametrize(
+    ("key", "low", "high"),
+    [
+        ("flow.members", 2, 4),
+        ("flow.velocity.training.steps", 1000, 2000),
+        ("flow.velocity.hidden", 16, 32),
+        ("flow.density.nodes", 2048, 4096),
+        ("sample.scored_points", 10_000, 20_000),
+        ("potential.members", 4, 8),
+        ("pipelines.null_members", 0, 2),
+    ],
+)
+def test_more_work_is_never_estimated_shorter(key, low, high):
+    short, long = (estimated_seconds(plan(preset("quick", {key: v}), STARS), 2) for v in (low, high))
+    assert short < long
+
+
+def test_more_stars_are_never_estimated_shorter():
+    seconds = [estimated_seconds(plan(preset("quick"), stars), 2) for stars in (1000, 10_000, 100_000, 1_000_000)]
+    assert seconds == sorted(seconds)
+
+
+def test_nothing_to_do_takes_no_time():
+    assert estimated_seconds((), 2) == 0.0

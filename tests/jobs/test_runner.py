@@ -1,0 +1,144 @@
+"""The runner drives a graph to its end, whatever its tasks do."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+from small_runs import waiting_run
+
+from core.errors import CancelledError, InputError
+from core.jobs import runner
+from core.jobs.cluster import dask_client
+from core.jobs.ownership import CANCEL_FILE, recorded_state, request_cancel
+from core.jobs.runner import run_graph
+from core.jobs.supervisor import TaskFailedError, supervise
+from core.runs import registry
+from core.runs.registry import open_run
+
+
+@pytest.fixture
+def run(tmp_path):
+    return waiting_run(tmp_path / "runs")
+
+
+def pretended(path, task_id, *needs):
+    """In place of a task: writes down that it was done, or fails or is told to stop where a file of it says so."""
+    run = open_run(path)
+    told = run.path / "tasks" / task_id / "SIGNAL"
+    if told.exists():
+        os.kill(os.getpid(), int(told.read_text()))
+        while not (run.path / CANCEL_FILE).exists():
+            time.sleep(0.01)
+    assert set(needs) == set(run.manifest.task(task_id).needs)
+    if (run.path / CANCEL_FILE).exists():
+        raise CancelledError("the run was cancelled")
+    failure = run.path / "tasks" / task_id / "FAIL"
+    if failure.exists():
+        raise TaskFailedError(task_id, "on purpose", int(failure.read_text()))
+    with (run.path / "done.txt").open("a") as file:
+        file.write(f"{task_id}\n")
+    return task_id
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    monkeypatch.setattr(runner, "supervise", pretended)
+
+
+def done(run):
+    path = run.path / "done.txt"
+    return path.read_text().split() if path.exists() else []
+
+
+def test_the_embedded_cluster_works_and_opens_no_port():
+    with dask_client(workers=2) as client:
+        assert client.gather(client.map(pow, [1, 2, 3], [2, 2, 2], pure=False)) == [1, 4, 9]
+        assert [c for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN] == []
+
+
+def test_an_address_that_is_none_is_refused():
+    with (
+        pytest.raises(InputError, match=r"no Dask scheduler answers at nowhere://x.*leave --scheduler out"),
+        dask_client("nowhere://x"),
+    ):
+        pass
+
+
+def test_every_task_is_done_after_those_it_needs(run, pretend):
+    run_graph(run)
+    order = done(run)
+    assert sorted(order) == sorted(t.id for t in run.manifest.tasks)
+    assert all(order.index(need) < order.index(t.id) for t in run.manifest.tasks for need in t.needs)
+    assert recorded_state(run)["state"] == "done"
+
+
+def test_one_failed_task_stops_only_what_needs_it_and_the_run_goes_on_later(run, pretend):
+    failure = run.path / "tasks" / "potentials-df_seed" / "FAIL"
+    failure.write_text("2")
+    with pytest.raises(TaskFailedError, match="task potentials-df_seed: on purpose") as caught:
+        run_graph(run)
+    assert caught.value.exit_code == 2
+    assert {t.id for t in run.manifest.tasks} - set(done(run)) == {"potentials-df_seed", "scalars"}
+    record = recorded_state(run)
+    assert record["state"] == "failed"
+    assert "on purpose" in record["error"]
+    failure.unlink()
+    run_graph(run)
+    assert recorded_state(run)["state"] == "done"
+    assert "scalars" in done(run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_termination_cancel_the_run(number, run, pretend):
+    (run.path / "tasks" / "sample-df_seed" / "SIGNAL").write_text(str(int(number)))
+    before = signal.getsignal(number)
+    with pytest.raises(CancelledError, match="was cancelled"):
+        run_graph(run)
+    assert signal.getsignal(number) == before
+    assert recorded_state(run)["state"] == "cancelled"
+    assert done(run) == ["flows-df_seed-00"]
+
+
+def test_files_that_a_killed_process_had_half_written_are_swept(run, pretend):
+    half = run.products / ".flow-df_seed-000.safetensors.0123456789ab.tmp"
+    half.write_bytes(b"half")
+    run_graph(run)
+    assert not half.exists()
+
+
+def test_a_request_to_stop_from_before_is_forgotten(run, pretend):
+    request_cancel(run)
+    earlier = time.time() - 60
+    os.utime(run.path / CANCEL_FILE, (earlier, earlier))
+    run_graph(run)
+    assert recorded_state(run)["state"] == "done"
+
+
+def test_a_request_to_stop_while_the_program_starts_is_obeyed(run, pretend):
+    asked = time.time() - 1
+    request_cancel(run)
+    with pytest.raises(CancelledError, match="go on with: deep-potential run"):
+        run_graph(run, asked=asked)
+    assert done(run) == []
+    assert recorded_state(run)["state"] == "cancelled"
+
+
+def test_the_demonstration_is_never_run(run, pretend, monkeypatch):
+    monkeypatch.setattr(registry, "EMBEDDED_RUNS", run.path.parent)
+    before = sorted(run.path.rglob("*"))
+    with pytest.raises(InputError, match="read-only"):
+        run_graph(run)
+    assert sorted(run.path.rglob("*")) == before
+
+
+def test_a_task_that_cannot_be_done_leaves_its_reason(run, monkeypatch, tmp_path):
+    """In a process of its own: here the catalogue of the run is not stored."""
+    monkeypatch.setenv("DEEP_POTENTIAL_DATA", str(tmp_path / "data"))
+    with pytest.raises(TaskFailedError, match=r"there is no catalogue '0123456789ab'") as caught:
+        supervise(str(run.path), "flows-df_seed-00")
+    assert caught.value.exit_code == 2
+    directory = run.path / "tasks" / "flows-df_seed-00"
+    assert "Traceback" in (directory / "log.txt").read_text()
+    assert {p.name for p in directory.iterdir()} >= {"error.json", "attempts.jsonl", "progress.jsonl"}

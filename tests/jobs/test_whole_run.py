@@ -1,0 +1,199 @@
+"""A fit from the command line to its scalars, and the same fit cancelled, shot at and resumed, to the same bits."""
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from subprocess import CompletedProcess, Popen
+
+import numpy as np
+import psutil
+import pytest
+
+from core.jobs.ownership import recorded_state, request_cancel
+from core.jobs.status import progress_lines, run_status
+from core.runs.artifacts import file_digest, read_arrays
+from core.runs.registry import Run
+
+FLOWS = "flows-df_seed-00"
+
+
+@dataclass
+class Story:
+    """What happened to the disturbed run, in the order in which it did."""
+
+    run: Run
+    trained_after_early_cancel: bool = True
+    second: CompletedProcess[str] | None = None
+    first_pid: int = 0
+    cancelled: CompletedProcess[str] | None = None
+    seconds_to_stop: float = 0.0
+    state_after_cancel: str = ""
+    shot: CompletedProcess[str] | None = None
+    state_after_shot: str = ""
+    seconds_to_follow: float = 0.0
+    state_after_kill: str = ""
+    checkpoints: int = 0
+    finished: CompletedProcess[str] | None = None
+
+
+def until(condition, seconds=120.0):
+    """Seconds until ``condition`` holds."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < seconds, "it took too long"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def ended(process: Popen[str]) -> CompletedProcess[str]:
+    out, err = process.communicate(timeout=60)
+    return CompletedProcess(process.args, process.returncode, out, err)
+
+
+def trainer(run: Run) -> psutil.Process:
+    """The process of the newest attempt to train the flows."""
+    last = (run.path / "tasks" / FLOWS / "attempts.jsonl").read_text().splitlines()[-1]
+    return psutil.Process(json.loads(last)["pid"])
+
+
+def gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def trains(run: Run, member: int, phase: str, offset: int) -> bool:
+    lines, _ = progress_lines(run, FLOWS, offset)
+    return any((line.get("member"), line.get("phase")) == (member, phase) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def story(place, undisturbed) -> Story:
+    """The fit of ``undisturbed`` again, with everything that a user, a system and a rival may do to it."""
+    run = place.fit("disturbed", "--detach")
+    told = Story(run)
+
+    request_cancel(run)  # while the detached runner still imports
+    until(lambda: recorded_state(run)["state"] == "cancelled")
+    told.trained_after_early_cancel = (run.path / "tasks" / FLOWS / "attempts.jsonl").exists()
+
+    def go_on_until(member, phase):
+        offset = progress_lines(run, FLOWS)[1]
+        process = place.start("run", run.path, "--quiet")
+        until(lambda: trains(run, member, phase, offset))
+        return process, trainer(run)
+
+    process = place.start("run", run.path, "--quiet")
+    told.first_pid = process.pid
+    until(lambda: run_status(run).state == "running")
+    told.second = place.call("run", "disturbed", "--quiet")
+    until(lambda: trains(run, 0, "density", 0))
+    child = trainer(run)
+    request_cancel(run)
+    told.seconds_to_stop = until(lambda: gone(child))
+    told.cancelled = ended(process)
+    told.state_after_cancel = run_status(run).state
+
+    process, child = go_on_until(0, "velocity")
+    child.kill()
+    told.shot = ended(process)
+    told.state_after_shot = run_status(run).state
+
+    process, child = go_on_until(1, "velocity")
+    process.kill()
+    told.seconds_to_follow = until(lambda: gone(child))
+    ended(process)
+    told.state_after_kill = run_status(run).state
+    told.checkpoints = len(list((run.path / "tasks" / FLOWS).glob("state-*.safetensors")))
+
+    told.finished = place.call("run", run.path, "--quiet")
+    return told
+
+
+def test_a_fit_leaves_products_and_scalars(place, undisturbed):
+    run = undisturbed
+    products = {"flow-df_seed-000.safetensors", "flow-df_seed-001.safetensors", "potential-potential_seed.safetensors"}
+    assert {p.name for p in run.products.iterdir()} >= {*products, "scalars.json", "flow_sample.parquet"}
+    assert {p.name for p in run.path.iterdir()} >= {"run.json", "provenance.json", "state.json", "lock", "tasks"}
+    for task in run.manifest.tasks:
+        left = {p.name for p in (run.path / "tasks" / task.id).iterdir()}
+        assert left == {"DONE", "attempts.jsonl", "progress.jsonl", "log.txt"}
+    status = run_status(run)
+    assert (status.state, status.fraction, status.tasks_done) == ("done", 1.0, len(status.tasks))
+    printed = place.call("scalars", "undisturbed", "--json")
+    assert printed.returncode == 0
+    assert json.loads(printed.stdout) == run.scalars
+    for scalar in run.scalars.values():
+        assert np.isfinite(scalar["best"])
+        assert {len(p["draws"]) for p in scalar["pipelines"].values()} == {2}
+
+
+def test_a_fit_answers_at_points_and_draws_stars(place, undisturbed):
+    w = np.array([[0.1, 0.2, 0.05, -20, 10, 5], [0, 0, 2.0, 0, 0, 0]])
+    np.savez(place.root / "points.npz", w=w)
+    out, drawn = place.root / "out.npz", place.root / "drawn.parquet"
+    assert place.call("evaluate", "undisturbed", "--at", place.root / "points.npz", "--out", out).returncode == 0
+    values = np.load(out)
+    assert values["inside"].tolist() == [True, False]
+    shapes = {"ln_f": (2, 2), "score": (2, 2, 6), "ln_f_best": (2,), "score_best": (2, 6), "potential": (2, 2)}
+    shapes |= {"acceleration": (2, 2, 3), "density_best": (2,), "pattern_speed": (2,), "pattern_speed_best": ()}
+    assert {name: values[name].shape for name in shapes} == shapes
+    assert place.call("sample", "undisturbed", "--n", 200, "--seed", 3, "--out", drawn).returncode == 0
+    stars = json.loads(place.call("ingest", drawn, "--json").stdout)
+    assert stars["stars"] == 200
+
+
+def test_a_run_cancelled_while_it_starts_trains_nothing(story):
+    assert not story.trained_after_early_cancel
+
+
+def test_a_second_runner_exits_with_3_and_names_the_first(story):
+    assert story.second.returncode == 3
+    assert story.second.stderr.startswith("Error: run 'disturbed' is already being run by process")
+    assert str(story.first_pid) in story.second.stderr
+    assert story.second.stderr.count("\n") == 1
+
+
+def test_cancel_stops_the_training_at_once(story):
+    assert story.seconds_to_stop < 3
+    assert story.cancelled.returncode == 4
+    assert "deep-potential run" in story.cancelled.stderr
+    assert "Traceback" not in story.cancelled.stderr
+    assert story.state_after_cancel == "cancelled"
+
+
+def test_a_killed_training_fails_the_run_with_its_reason(story):
+    assert story.shot.returncode == 1
+    assert f"its process ended with signal {int(signal.SIGKILL)}" in story.shot.stderr
+    assert "log.txt" in story.shot.stderr
+    assert story.state_after_shot == "failed"
+
+
+def test_a_killed_runner_leaves_no_orphan(story):
+    assert story.seconds_to_follow < 3
+    assert story.state_after_kill == "interrupted"
+    assert story.checkpoints == 2
+    mine = [p for p in psutil.process_iter(["cmdline"]) if str(story.run.path) in " ".join(p.info["cmdline"] or [])]
+    assert [p for p in mine if not gone(p)] == []
+
+
+def test_the_resumed_run_has_the_bits_of_the_undisturbed_one(story, undisturbed):
+    assert (story.finished.returncode, story.finished.stderr) == (0, "")
+    assert run_status(story.run).state == "done"
+    for path in undisturbed.products.iterdir():
+        if path.suffix == ".safetensors":
+            arrays, resumed = (read_arrays(p)[0] for p in (path, story.run.products / path.name))
+            assert arrays.keys() == resumed.keys()
+            for name, array in arrays.items():
+                np.testing.assert_array_equal(resumed[name], array)
+    digests = [{p.name: file_digest(p) for p in run.products.iterdir()} for run in (undisturbed, story.run)]
+    assert digests[0] == digests[1]
+
+
+def test_a_finished_run_that_is_started_again_does_nothing(place, story):
+    before = {p: os.stat(p).st_mtime_ns for p in story.run.products.iterdir()}
+    attempts = sorted(story.run.path.glob("tasks/*/attempts.jsonl"))
+    lengths = [p.stat().st_size for p in attempts]
+    assert place.call("run", story.run.path, "--quiet").returncode == 0
+    assert {p: os.stat(p).st_mtime_ns for p in story.run.products.iterdir()} == before
+    assert [p.stat().st_size for p in attempts] == lengths
