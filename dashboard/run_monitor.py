@@ -18,7 +18,7 @@ from core.runs.registry import Run
 from dashboard.plots.curves import LossFigure
 from dashboard.plots.diagrams import task_graph
 from dashboard.session import Session
-from dashboard.widgets import card, text, with_document
+from dashboard.widgets import card, one_update, text, with_document
 
 _PERIOD = 500
 _STARTING = 15.0
@@ -71,7 +71,7 @@ class RunMonitor(pn.viewable.Viewer):
         if self.run is None:
             return
         status = run_status(self.run)
-        with pn.io.hold():
+        with one_update():
             self._head.object = _head(status)
             self._graph.object = task_graph(status.tasks)
             self._cancel.visible = status.state == "running"

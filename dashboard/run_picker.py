@@ -47,7 +47,7 @@ class RunPicker(pn.viewable.Viewer):
         chosen = session.run or next(iter(runs), "")
         names = [run.manifest.name for run in runs.values()]
         labels = {
-            key: f"{run.manifest.name} · {run.id[:8]}" if names.count(run.manifest.name) > 1 else run.manifest.name
+            key: f"{run.manifest.name} · {run.id}" if names.count(run.manifest.name) > 1 else run.manifest.name
             for key, run in runs.items()
         }
         self._choice = pn.widgets.Select(

@@ -57,6 +57,8 @@ def build() -> pn.Template:
     shell.add_panel("looking_at", pn.pane.HTML(parts.looking_at, margin=0))
     shell.add_panel("theme", _theme_button(session))
     shell.add_panel("notifications", pn.state.notifications)
+    # The browser starts with its own address: tell it the run that was chosen for it, so that the link says it.
+    pn.state.onload(lambda: session.param.trigger("run"))
     return shell
 
 

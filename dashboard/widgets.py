@@ -2,7 +2,8 @@
 
 import asyncio
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -62,6 +63,20 @@ def grouped(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
+@contextmanager
+def one_update() -> Iterator[None]:
+    """Collect all changes and send them to the browser together; only where the document's lock is held."""
+    document = pn.state.curdoc
+    if document is None or document.callbacks.hold_value:
+        yield
+        return
+    document.hold("combine")
+    try:
+        yield
+    finally:
+        document.unhold()
+
+
 def with_document(change: Callable[..., None], *arguments: Any) -> None:
     """Change figures of the page soon, when its lock is held: callbacks of widgets do not always hold it."""
     pn.state.execute(partial(change, *arguments), schedule=True)
@@ -105,7 +120,7 @@ class Latest:
 
     def _show(self, version: int, result: Any) -> None:
         if version == self._version:
-            with pn.io.hold():
+            with one_update():
                 self._apply(result)
 
 

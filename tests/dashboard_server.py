@@ -81,5 +81,11 @@ class DashboardServer:
             self.process.wait(20)
 
     @property
+    def failures(self) -> list[str]:
+        """Tracebacks in the log that pass through our code: a message to a tab that has just closed is no failure."""
+        ours = str(ROOT / "core"), str(ROOT / "dashboard")
+        return [part for part in self.log.split("Traceback")[1:] if any(path in part for path in ours)]
+
+    @property
     def log(self) -> str:
         return (self.place / "server.log").read_text()

@@ -88,8 +88,8 @@ class ProjectionRow:
         home = comparison.home(self._x.value), comparison.home(self._y.value)
         self.figures = ProjectionFigures(self._x.value, self._y.value, *home)
         self.figures.restyle(self.page.session.palette)
-        self.figures.on_zoom(self._zoomed)
-        self.figures.on_select(self.page.subset_drawn)
+        self.figures.on_zoom(lambda: with_document(self._zoomed))
+        self.figures.on_select(lambda region: with_document(self.page.subset_drawn, region))
         zoomed = self.page.zoomed(self.name)
         if zoomed:
             self.figures.set_ranges(*zoomed)

@@ -15,7 +15,7 @@ from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limi
 from dashboard.run_picker import pattern_speed_words
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import Latest, caption, card, facts, later, number, text, with_document
+from dashboard.widgets import Latest, caption, card, facts, later, number, one_update, text, with_document
 
 PLANES = (("z", "x", "y"), ("x", "y", "z"), ("y", "x", "z"))
 """Normal, horizontal and vertical axis of each plane."""
@@ -46,7 +46,7 @@ class PotentialSlices(pn.viewable.Viewer):
         self.profile = ProfileFigure()
         self._under = text('<p class="muted">evaluating the potential …</p>')
         for fig in self.figures:
-            fig.on_tap(self._tapped)
+            fig.on_tap(lambda place: with_document(self._tapped, place))
         self._restyle()
         session.param.watch(lambda event: self.request(), ["quantity", "at_x", "at_y", "at_z"])
         session.param.watch(lambda event: with_document(self._redraw), ["show", "contours"])
@@ -120,7 +120,7 @@ class PotentialSlices(pn.viewable.Viewer):
         view = self.session.show if self.session.show in self.views else "median"
         limits = colour_limits(list(self._drawn.planes), view)
         at = {axis: getattr(self.session, f"at_{axis}") for axis in AXES}
-        with pn.io.hold():
+        with one_update():
             for fig, plane in zip(self.figures, self._drawn.planes, strict=True):
                 fig.show(plane, view, limits, contours=self.session.contours)
                 fig.cross(at)

@@ -53,7 +53,7 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     server.start()
     yield server
     server.stop()
-    assert "Traceback" not in server.log, server.log[-4000:]
+    assert not server.failures, server.failures
 
 
 @pytest.fixture

@@ -72,7 +72,8 @@ def test_theme_changes_page_and_figures_without_a_reload(tab: Tab, server: Dashb
 
 
 def test_potential_follows_the_crosshair(tab: Tab, server: DashboardServer) -> None:
-    tab.open(f"{server.url}?page=potential&at_x=0.25&quantity=potential")
+    run = server.directory("demonstration")
+    tab.open(f"{server.url}?page=potential&run={run}&at_x=0.25&quantity=potential")
     tab.wait_for_text("0.25, 0.00, 0.00")
     x, y, width, height = tab.frame(0)
     tab.page.mouse.click(x + 0.75 * width, y + 0.5 * height)

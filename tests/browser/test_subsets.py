@@ -7,10 +7,10 @@ from browser_tab import Tab
 from dashboard_server import DashboardServer
 from playwright.sync_api import Browser
 
-from core.catalog.resolve import demo_catalogues
 from core.catalog.store import CatalogueStore
 from core.phase_space.region import from_json
 from core.phase_space.solar_position import SolarPosition
+from core.runs.registry import EMBEDDED_RUNS, open_run
 from dashboard.session import decoded
 
 
@@ -19,15 +19,14 @@ def _subset(tab: Tab) -> dict[str, object]:
 
 
 def test_box_filters_every_projection_to_the_right_stars(tab: Tab, server: DashboardServer) -> None:
-    tab.open(server.url)
-    tab.wait_for_text("expected")
-    before = tab.images()
+    run = open_run(EMBEDDED_RUNS / server.directory("demonstration"))
+    tab.open(f"{server.url}?run={run.path.name}")
+    before = tab.images_when_settled()
     tab.drag(0, (0.3, 0.3), (0.6, 0.7))
     tab.page.wait_for_function("location.search.includes('subset')")
     tab.wait_for_counts(lambda counts: all(c["data"] < b["data"] for c, b in zip(counts, before, strict=True)))
     region = from_json(_subset(tab))
-    store = CatalogueStore(server.place / "data")
-    catalogue = store.open(next(iter(demo_catalogues())))
+    catalogue = CatalogueStore(server.place / "data").open(run.manifest.catalogue.id)
     expected = int(region.contains_points(catalogue.sample().w, SolarPosition()).sum())
     # The first row holds all stars of the ball; the others leave the outermost per mille of the velocities out.
     counts = [values["data"] for values in tab.images()]
