@@ -51,7 +51,7 @@ class VelocityConfig:
     hidden: int = setting(32, "width of the two hidden layers of a layer's network", low=4, high=1024)
     components: int = setting(6, "logistics in each mixture", low=2, high=64)
     training: OptimizationConfig = section(
-        lambda: OptimizationConfig(steps=10_000, epochs=60, batch=512, learning_rate=3e-3, weight_decay=0.02)
+        lambda: OptimizationConfig(steps=10_000, epochs=60, batch=512, learning_rate=3e-3, weight_decay=0.15)
     )
 
 
@@ -204,6 +204,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "flow.members": 16,
         "flow.velocity.training.steps": 60_000,
         "flow.velocity.training.batch": 4096,
+        "flow.velocity.training.weight_decay": 0.03,
         "flow.velocity.hidden": 64,
         "flow.velocity.components": 12,
         "potential.members": 16,

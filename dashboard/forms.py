@@ -14,7 +14,7 @@ def widget(s: Setting) -> pn.widgets.Widget:
     """The widget of one setting; its tooltip is the setting's documentation."""
     unit = f" [{s.unit}]" if s.unit else ""
     options: dict[str, Any] = {
-        "name": f"{s.key.rpartition('.')[2].replace('_', ' ')}{unit}",
+        "label": f"{s.key.rpartition('.')[2].replace('_', ' ')}{unit}",
         "description": _help(s),
         "value": s.value,
         "sizing_mode": "stretch_width",

@@ -6,6 +6,7 @@ import panel as pn
 
 from core.config import Config
 from core.errors import DeepPotentialError
+from core.flow.halves import shortage
 from core.jobs.graph import estimated_seconds, plan
 from core.jobs.status import duration
 from core.jobs.supervisor import cores
@@ -32,7 +33,7 @@ class RetrainButton(pn.viewable.Viewer):
     ):
         super().__init__()
         self.session, self.services, self.run, self.subsets, self._started = session, services, run, subsets, started
-        self._button = pn.widgets.Button(button_type="primary", sizing_mode="stretch_width", margin=(8, 0, 2, 0))
+        self._button = pn.widgets.Button(color="primary", sizing_mode="stretch_width", margin=(8, 0, 2, 0))
         self._words = text()
         self._button.on_click(self._start)
         session.param.watch(lambda event: self._refresh(), "subset")
@@ -46,10 +47,12 @@ class RetrainButton(pn.viewable.Viewer):
     def _refresh(self) -> None:
         part = not isinstance(self.session.region, Everything)
         stars = int(self.subsets.stars.mask(self.session.region).sum()) if part else len(self.subsets.stars)
-        enough = self.run.manifest.config.flow.training_rows(stars) >= 256
+        # Which stars belong to one orbit is not known here: creation asks again, and refuses in words.
+        config = self.run.manifest.config
+        lacking = shortage(stars, None, config.flow)
         self._button.label = "Retrain on this subset" if part else "Retrain on all stars"
-        self._button.disabled = not enough
-        words = cost(self.run.manifest.config, stars) if enough else f"{grouped(stars)} stars are too few for the flows"
+        self._button.disabled = lacking is not None
+        words = f"{grouped(stars)} stars are too few: {lacking.reason}" if lacking else cost(config, stars)
         self._words.object = f'<span class="muted">{words}</span>'
 
     def _start(self, event: object) -> None:

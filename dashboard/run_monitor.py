@@ -38,7 +38,7 @@ class RunMonitor(pn.viewable.Viewer):
         self._graph = text(margin=(8, 0, 0, 0))
         self._cancel = pn.widgets.Button(label="Cancel", margin=(0, 0, 0, 8), visible=False)
         self._resume = pn.widgets.Button(label="Go on", margin=(0, 0, 0, 8), visible=False)
-        self._open = pn.widgets.Button(label="Open", button_type="primary", margin=(0, 0, 0, 8), visible=False)
+        self._open = pn.widgets.Button(label="Open", color="primary", margin=(0, 0, 0, 8), visible=False)
         self._cancel.on_click(self._cancelled)
         self._resume.on_click(self._resumed)
         self._open.on_click(self._opened)

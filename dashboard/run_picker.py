@@ -7,35 +7,53 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from core.runs.artifacts import read_json
+from core.errors import CorruptArtifactError
 from core.runs.registry import Run
-from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY
+from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_held_out
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, facts, grouped, number, text
 
 
 def run_facts(run: Run) -> dict[str, str]:
-    """Stars, held-out likelihood and pattern speed of a run, as far as they are known."""
+    """Stars, held-out likelihood and pattern speed of a run, as far as they are known; what is damaged is said to be.
+
+    The pages that need a damaged file say what is wrong with it.
+    """
     values = {"stars": f"<strong>{grouped(run.manifest.stars)}</strong>"}
-    if run.has(FLOW_SUMMARY):
-        held_out = read_json(run.products / FLOW_SUMMARY)["held_out_log_df"]
-        values["flows"] = f"{len(held_out)} × {run.manifest.config.flow_coordinates}"
-        values["held-out ln f"] = number(sum(held_out) / len(held_out), 5)
-    if run.has("scalars.json"):
-        speed = run.scalars.get("pattern_speed")
-        if speed:
-            values["Ωp"] = pattern_speed_words(speed)
+    for product, title, facts_of in ((FLOW_SUMMARY, "flows", _flow_facts), ("scalars.json", "Ωp", _speed_facts)):
+        if run.has(product):
+            try:
+                values |= facts_of(run)
+            except CorruptArtifactError:
+                values[title] = '<span class="caution">damaged</span>'
     return values
 
 
+def _flow_facts(run: Run) -> dict[str, str]:
+    held_out = read_held_out(run.products / FLOW_SUMMARY)
+    words = f"{len(held_out)} × {run.manifest.config.flow_coordinates}"
+    return {"flows": words, "held-out ln f": number(sum(held_out) / len(held_out), 5)}
+
+
+def _speed_facts(run: Run) -> dict[str, str]:
+    speed = run.scalars.get("pattern_speed")
+    return {"Ωp": pattern_speed_words(speed)} if speed else {}
+
+
 def pattern_speed_words(speed: Mapping[str, Any]) -> str:
-    """Ω_p with its verdict, as HTML; the error is how far the answers of single flows stray from the best one."""
-    best = float(speed["best"])
-    draws = np.array((speed["pipelines"].get("df_seed") or speed["pipelines"]["potential_seed"])["draws"])
+    """Ω_p with its verdict, as HTML; the error is how far the answers of single flows stray from the best one.
+
+    Raises CorruptArtifactError where the entry of the scalars is not whole.
+    """
+    try:
+        best = float(speed["best"])
+        draws = np.array((speed["pipelines"].get("df_seed") or speed["pipelines"]["potential_seed"])["draws"], float)
+        tone, verdict = "good" if speed["constrained"] else "caution", str(speed["verdict"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CorruptArtifactError(f"the scalar pattern_speed is damaged: {error!r}") from error
     stray = float(np.sqrt(np.mean((draws - best) ** 2)))
-    tone = "good" if speed["constrained"] else "caution"
-    return f'{best:.1f} ± {stray:.1f}<br><span class="{tone}">{html.escape(str(speed["verdict"]))}</span>'
+    return f'{best:.1f} ± {stray:.1f}<br><span class="{tone}">{html.escape(verdict)}</span>'
 
 
 class RunPicker(pn.viewable.Viewer):
@@ -55,7 +73,6 @@ class RunPicker(pn.viewable.Viewer):
             value=chosen if chosen in runs else None,
             sizing_mode="stretch_width",
             margin=(4, 0),
-            name="",
         )
         self._choice.param.watch(lambda event: go_to(runs[event.new]), "value")
         self._facts = text(facts(run_facts(runs[chosen])) if chosen in runs else "")

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from core.catalog.store import CatalogueStore
 from core.config import Config
 from core.diagnostics.scalars import trusted_shell
 from core.diagnostics.slices import Slicer
-from core.errors import UnknownRunError
+from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit
 from core.jobs.launch import launch_detached
 from core.phase_space.coordinates import coordinate
@@ -64,7 +65,7 @@ class Stars:
     ``key`` names their content.
     """
 
-    key: str
+    key: Hashable
     w: PhaseSpace
     sun: SolarPosition
     cache: BoundedCache
@@ -116,10 +117,14 @@ class Services:
         raise UnknownRunError("there are no runs yet", remedy="Start one on the page Train.")
 
     def catalogues(self) -> list[Catalogue]:
-        """The stored catalogues, newest first, and the demonstration ones."""
-        stored = self.store.list()
-        known = {c.id for c in stored}
-        return stored + [open_catalogue(key, self.store) for key in demo_catalogues() if key not in known]
+        """The stored catalogues, newest first, and the demonstration ones; what cannot be read is left out."""
+        found = {c.id: c for c in self.store.list()}
+        for key in demo_catalogues():
+            with suppress(
+                DeepPotentialError
+            ):  # a damaged copy must not hide the others; a run of it says what is wrong
+                found.setdefault(key, open_catalogue(key, self.store))
+        return list(found.values())
 
     def catalogue(self, run: Run) -> Catalogue:
         """The catalogue of a run."""
@@ -128,7 +133,8 @@ class Services:
     def data(self, run: Run) -> Stars:
         """The stars that a run was fitted to."""
         manifest = run.manifest
-        key = f"data {manifest.catalogue.id} {manifest.region}"
+        # Not the words for the region, which many a lasso shares; and columns depend on the Sun's place.
+        key = ("data", manifest.catalogue.id, manifest.region, manifest.config.solar)
         make = lambda: self.catalogue(run).sample(manifest.region, manifest.config.solar).w  # noqa: E731
         return self._stars(key, run, make)
 
@@ -136,7 +142,7 @@ class Services:
         """The stars drawn from a run's flow; UnknownRunError where there are none yet."""
         if not run.has(FLOW_SAMPLE):
             raise UnknownRunError(f"run {run.manifest.name!r} has not drawn its sample yet")
-        return self._stars(f"flow {run.id}", run, lambda: read_stars(run.products / FLOW_SAMPLE))
+        return self._stars(("flow", run.id), run, lambda: read_stars(run.products / FLOW_SAMPLE))
 
     def start_fit(
         self, catalogue: Catalogue, config: Config, *, preset: str, region: Region, name: str, parent: str | None = None
@@ -167,6 +173,6 @@ class Services:
             trusted=trusted_shell(manifest.config, run.flow.region) & run.flow.region.spatial_part(),
         )
 
-    def _stars(self, key: str, run: Run, make: Callable[[], PhaseSpace]) -> Stars:
+    def _stars(self, key: Hashable, run: Run, make: Callable[[], PhaseSpace]) -> Stars:
         w = self._cache.get((key, "w"), make, lambda a: a.nbytes)
         return Stars(key, w, run.manifest.config.solar, self._cache)

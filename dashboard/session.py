@@ -1,6 +1,9 @@
 """What one browser tab has chosen: pure state, mirrored in the address so that a link restores the view."""
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import chain, count
 from typing import Any
 
 import param
@@ -25,7 +28,10 @@ def encoded(value: Any) -> str:
 
 def decoded(text: str) -> Any:
     """The value that :func:`encoded` wrote; ValueError for any other text."""
-    return json.loads(text.removeprefix(_MARK))
+    try:
+        return json.loads(text.removeprefix(_MARK))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 _MARK = "~"
@@ -59,6 +65,13 @@ class Session(param.Parameterized):
         """The parameters that the address mirrors: all of them."""
         return [name for name in cls.param if name != "name"]
 
+    def take(self, values: Mapping[str, Any]) -> None:
+        """Choose what is valid of the values of an address; what is not leaves the choice as it is."""
+        for name, value in values.items():
+            with suppress(ValueError):
+                # Panel reads a text of digits as a number.
+                setattr(self, name, str(value) if isinstance(self.param[name], param.String) else value)
+
     @property
     def region(self) -> Region:
         """The chosen subset; everything where the address holds none, or none that can be read."""
@@ -76,12 +89,31 @@ class Session(param.Parameterized):
     def named(self) -> dict[str, Region]:
         """The named subsets, in order; those that cannot be read are left out."""
         found: dict[str, Region] = {}
-        try:
-            for name, region in decoded(self.subsets) if self.subsets else []:
+        for pair in self._pairs():
+            with suppress(ValueError, TypeError, RegionError):
+                name, region = pair
                 found[str(name)] = regions.from_json(region)
-        except (ValueError, TypeError, RegionError):
-            return found
         return found
+
+    def _pairs(self) -> list[Any]:
+        try:
+            pairs = decoded(self.subsets) if self.subsets else []
+        except ValueError:
+            return []
+        return pairs if isinstance(pairs, list) else []
+
+    @property
+    def offered(self) -> dict[str, Region]:
+        """The named subsets and the chosen one, which is called after itself where it has no name.
+
+        Many a lasso is described by the same words, so these may need a number to be a name.
+        """
+        named, region = self.named, self.region
+        if isinstance(region, Everything) or region in named.values():
+            return named
+        words = str(region)
+        numbered = (f"{words} ({i})" for i in count(2))
+        return {**named, next(name for name in chain([words], numbered) if name not in named): region}
 
     def name_subsets(self, named: dict[str, Region]) -> None:
         """Replace the named subsets."""

@@ -1,6 +1,7 @@
 """The composition root: one document from session, services and the page that the address names."""
 
 import html
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,15 +46,15 @@ def build() -> pn.Template:
     pn.extension(design=Calm, notifications=True, exception_handler=notify, reconnect=True)
     session = Session()
     if pn.state.location is not None:
-        pn.state.location.sync(session, Session.in_address())
+        pn.state.location.sync(session, Session.in_address(), on_error=session.take)
     shell = pn.Template((ASSETS / "shell.html").read_text(encoding="utf-8"), design=Calm, location=True)
     shell.add_variable("shell_css", (ASSETS / "shell.css").read_text(encoding="utf-8"))
     shell.add_variable("pages", list(PAGES.items()))
     shell.add_variable("page", session.page)
     shell.add_variable("page_title", PAGES[session.page])
     parts = _parts(session)
-    shell.add_panel("rail", pn.Column(*parts.rail, sizing_mode="stretch_width", margin=0))
-    shell.add_panel("main", pn.Column(*parts.main, sizing_mode="stretch_width", margin=0))
+    shell.add_panel("rail", parts.rail)
+    shell.add_panel("main", parts.main)
     shell.add_panel("looking_at", pn.pane.HTML(parts.looking_at, margin=0))
     shell.add_panel("theme", _theme_button(session))
     shell.add_panel("notifications", pn.state.notifications)
@@ -65,7 +66,7 @@ def build() -> pn.Template:
 def _theme_button(session: Session) -> pn.widgets.Button:
     """Switches the colours of page and figures without a reload."""
     quiet = ".bk-btn.bk-btn-light { color: var(--muted) !important; }"
-    button = pn.widgets.Button(label="Light / dark", button_type="light", margin=0, stylesheets=[quiet])
+    button = pn.widgets.Button(label="Light / dark", color="light", margin=0, stylesheets=[quiet])
     button.js_on_click(
         code="const d = document.documentElement.dataset; d.theme = d.theme === 'dark' ? 'light' : 'dark';"
     )
@@ -80,8 +81,8 @@ def _theme_button(session: Session) -> pn.widgets.Button:
 class _Parts(NamedTuple):
     """What goes into the rail, the main part and the header."""
 
-    rail: list[Any]
-    main: list[Any]
+    rail: pn.Column
+    main: pn.Column
     looking_at: str = ""
 
 
@@ -94,27 +95,34 @@ def _parts(session: Session) -> _Parts:
         if session.page == "train":
             page = Retraining(session, shared, lambda run: _go_to(session, run, page="quality"))
             page.follow_newest()
-            return _Parts(page.controls(), [page])
+            return _Parts(_column(page.controls()), _column([page]))
         run = shared.run(session.run) if session.run else shared.default_run()
         session.run, looking_at = run.path.name, _looking_at(run)
-        return _page_of_run(session, shared, run, picker)._replace(looking_at=looking_at)
+        rail, main = _page_of_run(session, shared, run, picker)
+        return _Parts(_column(rail), _column(main), looking_at)
     except Exception as error:  # noqa: BLE001  (one of the three catch sites: an error takes the place of the picture)
-        return _Parts([picker], [alert(error)], looking_at)
+        return _Parts(_column([picker]), _column([alert(error)]), looking_at)
 
 
-def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker) -> _Parts:
+def _column(parts: Sequence[Any]) -> pn.Column:
+    """Views below each other, built here and now: an error in one of them is the page's, not the document's."""
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0)
+
+
+def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker) -> tuple[list[Any], list[Any]]:
+    """What is in the rail and in the main part of a page about a run."""
     if session.page == "potential":
         slices = PotentialSlices(session, shared, run)
-        return _Parts([picker, *slices.controls()], [slices])
+        return [picker, *slices.controls()], [slices]
     if session.page == "scalars":
         scalars = ScalarDistributions(session, shared, run)
-        return _Parts([picker, *scalars.controls()], [scalars])
+        return [picker, *scalars.controls()], [scalars]
     quality = FlowQuality(session, shared, run)
     subsets = SubsetPicker(session, quality.comparison.data)
     monitor = RunMonitor(session, lambda finished: _go_to(session, finished), curves=False)
     retrain = RetrainButton(session, shared, run, subsets, monitor.follow)
     rail = [picker, subsets, retrain, caption("Display"), *quality.display_controls()]
-    return _Parts(rail, [monitor, quality])
+    return rail, [monitor, quality]
 
 
 def _go_to(session: Session, run: Run, page: str | None = None) -> None:

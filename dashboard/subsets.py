@@ -21,12 +21,12 @@ class SubsetPicker(pn.viewable.Viewer):
     def __init__(self, session: Session, stars: Stars):
         super().__init__()
         self.session, self.stars = session, stars
-        fill = {"sizing_mode": "stretch_width", "margin": (4, 0), "name": ""}
+        fill = {"sizing_mode": "stretch_width", "margin": (4, 0)}
         self._list = pn.widgets.RadioBoxGroup(**fill)
         self._words = text()
         self._typed = pn.widgets.TextInput(placeholder="abs(z) < 0.1 & vphi > 200", **fill)
         self._rename = pn.widgets.TextInput(placeholder="rename it", visible=False, **fill)
-        self._remove = pn.widgets.Button(label="Remove", button_type="light", margin=(4, 0), visible=False)
+        self._remove = pn.widgets.Button(label="Remove", color="light", margin=(4, 0), visible=False)
         self._list.param.watch(self._picked, "value")
         self._typed.param.watch(self._type, "value")
         self._rename.param.watch(self._renamed, "value")
@@ -36,10 +36,8 @@ class SubsetPicker(pn.viewable.Viewer):
 
     @property
     def named(self) -> dict[str, Region]:
-        """All subsets by name; the chosen one is among them, named after itself where it has no other name."""
-        named = {ALL: Everything(), **self.session.named}
-        region = self.session.region
-        return named if region in named.values() else {**named, str(region): region}
+        """All subsets by name; the chosen one is among them."""
+        return {ALL: Everything(), **self.session.offered}
 
     @property
     def chosen(self) -> str:
@@ -90,6 +88,9 @@ class SubsetPicker(pn.viewable.Viewer):
             return
         self._rename.value = ""
         chosen = self.chosen
+        if name != chosen and name in self.named:
+            notify(RegionError(f"there is a subset {name!r} already", remedy="Give another name."))
+            return
         self.session.name_subsets({name if n == chosen else n: r for n, r in self.named.items() if n != ALL})
 
     def _removed(self, event: object) -> None:

@@ -51,10 +51,9 @@ def number(value: float, digits: int = 3) -> str:
     """A number as the pages write it: a true minus sign, thin spaces in thousands."""
     if value != value:
         return "–"
-    if float(value).is_integer() and abs(value) >= 1000:
+    words = f"{value:.{digits}g}"
+    if abs(value) >= 1000 or "e+" in words:  # no reader wants 123 to two digits as 1.2e+02
         words = f"{value:,.0f}".replace(",", "\u202f")
-    else:
-        words = f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}".replace(",", "\u202f")
     return words.replace("-", "\u2212")
 
 
@@ -115,8 +114,13 @@ class Latest:
                     continue
                 if version == self._version:
                     with_document(self._show, version, result)
-        finally:
+        except Exception:
+            # Not ours: the page reports it by an id, and goes on with what was asked for meanwhile.
             self._busy = False
+            if self._waiting is not None:
+                self.request(self._waiting)
+            raise
+        self._busy = False
 
     def _show(self, version: int, result: Any) -> None:
         if version == self._version:

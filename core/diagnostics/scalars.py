@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from core.array_types import MemberAcceleration, MemberPotential, PerStar, Positions
 from core.config import Config
+from core.errors import CorruptArtifactError
 from core.phase_space.region import Region, Shell
 from core.phase_space.solar_position import SolarPosition
 from core.potential.fields import Field, PotentialEnsemble, circular_velocity
@@ -56,9 +57,13 @@ class ScalarDraws:
 
 
 def from_json(name: str, entry: Mapping[str, Any]) -> ScalarDraws:
-    """The scalar that ``to_json`` wrote."""
-    draws = {pipeline: np.array(p["draws"], float) for pipeline, p in entry["pipelines"].items()}
-    return ScalarDraws(name, entry["label"], entry["unit"], entry["volume"], entry["best"], draws, entry.get("truth"))
+    """The scalar that ``to_json`` wrote; CorruptArtifactError where the entry is not whole."""
+    try:
+        draws = {pipeline: np.array(p["draws"], float) for pipeline, p in entry["pipelines"].items()}
+        words = entry["label"], entry["unit"], entry["volume"]
+        return ScalarDraws(name, *words, entry["best"], draws, entry.get("truth"))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CorruptArtifactError(f"the scalar {name} is damaged: {error!r}") from error
 
 
 @dataclass(frozen=True)

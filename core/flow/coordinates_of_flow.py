@@ -37,7 +37,7 @@ class FlowCoordinates:
     @property
     def features(self) -> int:
         """Number of position features."""
-        return 5 if self.kind == "disc" else 6
+        return 6
 
     def position(self, x: Float[Array, "3"]) -> Float[Array, "f"]:
         """Features of a heliocentric position [kpc]; all of order one."""
@@ -69,14 +69,14 @@ class FlowCoordinates:
         """ln of the volume [(km/s)³] of a unit cube of standardised velocity."""
         return float(np.sum(np.log(self.velocity_scale)))
 
-    def _disc_features(self, x: Float[Array, "3"]) -> Float[Array, "5"]:
+    def _disc_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
         X = self.sun.galactocentric_position(x)
         R0 = self.sun.R0
         z = X[2] / self.scale[2]
         along = (jnp.hypot(X[0], X[1]) - R0) / self.scale[0]
         around = R0 * jnp.arctan2(X[1], -X[0]) / self.scale[1]
-        # Heights of about 0.2 and 0.5 kpc for a disc like the Galaxy's; sharper ones make its core too peaked.
-        return jnp.stack([along, around, z, _log_cosh(z / 1.05), _log_cosh(z / 2.6)])
+        # Heights of about 0.2, 0.5 and 1 kpc for a disc like the Galaxy's; sharper ones make its core too peaked.
+        return jnp.stack([along, around, z, *(_log_cosh(z / height) for height in (1.05, 2.6, 5.2))])
 
     def _sphere_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
         u = x / self.scale[0]

@@ -13,21 +13,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from core import ensemble
-from core.array_types import Labels, PhaseSpace
-from core.config import FEWEST_STARS, FlowConfig
+from core.array_types import PhaseSpace
+from core.config import FlowConfig
 from core.errors import TrainingError
 from core.flow.coordinates_of_flow import fit_coordinates
 from core.flow.distribution_function import Architecture, FlowEnsemble, FlowState, graphs
+from core.flow.halves import Split, split
 from core.flow.spatial_density import BallProposal, fit_proposal, log_normaliser, quadrature
 from core.optimization import Descent, Progress, State
 from core.phase_space.region import Region
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
 
-_MOST_HELD_OUT = 16_384
 _FINE_NODES = 65_536
 
 
@@ -49,37 +49,6 @@ class FlowProgress:
     loss: float
     held_out: float
     checkpoint: Checkpoint = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers of the stars: two disjoint halves of equal length and the held-out ones, all in random order."""
-
-    halves: tuple[Int[np.ndarray, "half"], Int[np.ndarray, "half"]]
-    held_out: Int[np.ndarray, "held"]
-
-    def rows(self, half: int | None) -> Labels:
-        """Training rows of a member: of one half, or of both."""
-        return self.halves[half] if half is not None else np.concatenate(self.halves)
-
-
-def split(sample: PhaseSpaceSample, held_out: float, seed: int) -> Split:
-    """Stars dealt at random to two halves and a held-out part; stars of one group stay together.
-
-    Raises TrainingError where a part would be too small to train on.
-    """
-    rng = np.random.default_rng(seed)
-    group = np.arange(len(sample)) if sample.group is None else np.unique(sample.group, return_inverse=True)[1]
-    lot = rng.random(int(group.max(initial=0)) + 1)[group]
-    order = rng.permutation(len(sample))
-    lot = lot[order]
-    first = order[(lot >= held_out) & (lot < (1 + held_out) / 2)]
-    second = order[lot >= (1 + held_out) / 2]
-    length = min(len(first), len(second))
-    kept = order[lot < held_out][:_MOST_HELD_OUT]
-    if length < FEWEST_STARS or len(kept) < 16:
-        raise TrainingError(f"{len(sample)} stars are too few: each half needs {FEWEST_STARS} and the held-out part 16")
-    return Split((first[:length], second[:length]), kept)
 
 
 @dataclass(frozen=True)
@@ -207,7 +176,7 @@ def flow_trainer(
         region=sample.region,
         architecture=architecture,
         proposal=fit_proposal(sample.w[:, :3], sample.region),
-        parts=split(sample, config.held_out, seed),
+        parts=split(sample, config.held_out, seed, halves=config.halves),
         config=config,
     )
 

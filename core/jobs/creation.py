@@ -6,8 +6,9 @@ from typing import Any
 
 from core import settings
 from core.catalog.catalogue import Catalogue
-from core.config import FEWEST_STARS, Config, preset
+from core.config import Config, preset
 from core.errors import RegionError
+from core.flow.halves import shortage
 from core.jobs.graph import plan
 from core.phase_space.region import Everything, Region
 from core.runs.manifest import CatalogueReference, Manifest, now
@@ -53,13 +54,10 @@ def create_fit(
             f"the stars of {catalogue.name!r} have no bounded volume, which the density of stars needs",
             remedy="Give one, for example --region 'r < 1'.",
         )
-    stars = len(catalogue.sample(region, config.solar))
-    rows = config.flow.training_rows(stars)
-    if rows < FEWEST_STARS:
-        raise RegionError(
-            f"{stars:,} stars are inside {volume}: {rows:,} to train each flow on, fewer than {FEWEST_STARS}",
-            remedy="Choose a larger region, or train all flows on all stars with flow.halves=false.",
-        )
+    sample = catalogue.sample(region, config.solar)
+    stars, lacking = len(sample), shortage(len(sample), sample.group, config.flow)
+    if lacking:
+        raise RegionError(f"{stars:,} stars are inside {volume}, too few: {lacking.reason}", remedy=lacking.remedy)
     title = name or (catalogue.name if isinstance(region, Everything) else f"{catalogue.name} subset")
     manifest = Manifest(
         id=new_run_id(),

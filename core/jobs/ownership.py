@@ -76,9 +76,11 @@ def recorded_state(run: Run) -> dict[str, Any]:
     if not path.is_file():
         return {"state": "waiting"}
     try:
-        return dict(read_json(path))
+        record = read_json(path)
     except CorruptArtifactError:
-        return {"state": "running"}  # whether it really runs, the lock tells
+        record = None
+    whole = isinstance(record, dict) and isinstance(record.get("state"), str)
+    return record if whole else {"state": "running"}  # whether it really runs, the lock tells
 
 
 def request_cancel(run: Run) -> None:

@@ -114,7 +114,7 @@ def _task_status(run: Run, spec: TaskSpec, alive: bool) -> TaskStatus:
 def _error(directory: Path) -> str:
     try:
         return str(read_json(directory / ERROR_FILE)["message"])
-    except (CorruptArtifactError, KeyError):
+    except (CorruptArtifactError, KeyError, TypeError):
         return f"see {directory / 'log.txt'}"
 
 
@@ -142,9 +142,11 @@ def progress_lines(run: Run, task_id: str, offset: int = 0) -> tuple[list[dict[s
 def _parsed(content: bytes) -> Iterator[dict[str, Any]]:
     for line in content.splitlines():
         try:
-            yield json.loads(line)
-        except ValueError:
+            values = json.loads(line)
+            values["time"], values["fraction"] = float(values["time"]), float(values["fraction"])
+        except (ValueError, TypeError, KeyError):
             continue  # half a line, left by a crash
+        yield values
 
 
 def _attempt(path: Path) -> list[dict[str, Any]]:

@@ -114,7 +114,7 @@ def read_manifest(path: Path) -> Manifest:
             config=settings.from_dict(Config(), values["config"]),
             tasks=tuple(TaskSpec(**{**t, "needs": tuple(t["needs"])}) for t in values["tasks"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CorruptArtifactError(f"{path} is incomplete: {error}") from error
     except InputError as error:
         raise ConfigError(

@@ -156,7 +156,7 @@ def read_members(products: Path, pipeline: str) -> tuple[PotentialConfig, list[P
     config = settings.from_dict(Config().potential, metadata["potential"])
     count = metadata["members"]
     template = state_template(config, {name: array.shape[1:] for name, array in arrays.items()})
-    states = [from_arrays({k: a[i] for k, a in arrays.items()}, template) for i in range(count)]
+    states = [from_arrays({k: a[i, ...] for k, a in arrays.items()}, template) for i in range(count)]
     speeds, shares = metadata["pattern_speed"], metadata["noise_share"]
     members = [PotentialMember(s, p, n) for s, p, n in zip(states, speeds, shares, strict=True)]
     return config, members, metadata["mean_angular_speed"]

@@ -101,7 +101,10 @@ class Run:
             raise CorruptArtifactError(
                 f"{path} is damaged: it is not what its task wrote. Make it anew with: deep-potential run {self.path}"
             )
-        return dict(read_json(path))
+        document = read_json(path)
+        if not isinstance(document, dict):
+            raise CorruptArtifactError(f"{path} is damaged: it does not hold scalars by their names")
+        return document
 
     def _is_whole(self, product: Path) -> bool:
         """Whether a product is what its task wrote, as far as a finished task has recorded it."""

@@ -44,3 +44,14 @@ def read_stars(path: Path) -> PhaseSpace:
     except (OSError, pa.ArrowException) as error:
         raise CorruptArtifactError(f"{path} cannot be read: {error}") from error
     return np.stack([table[name].to_numpy() for name in COLUMNS], 1)
+
+
+def read_held_out(path: Path) -> list[float]:
+    """Mean ln f of the held-out stars under each flow of the best estimate, as the summary of the flows holds it."""
+    try:
+        held_out = [float(value) for value in artifacts.read_json(path)["held_out_log_df"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptArtifactError(f"{path} is damaged: {error!r}") from error
+    if not held_out:
+        raise CorruptArtifactError(f"{path} is damaged: it knows of no flow")
+    return held_out

@@ -6,6 +6,7 @@ and flow samples alike. Work runs in a thread, the latest request wins, and a ro
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import panel as pn
@@ -64,10 +65,10 @@ class ProjectionRow:
         self.result: SignificanceMap | None = None
         self._latest = Latest(page.services, self._show)
         options = {c.label: c.name for c in COORDINATES.values()}
-        choose = {"options": options, "width": 86, "margin": (0, 4, 0, 0), "name": ""}
+        choose = {"options": options, "width": 86, "margin": (0, 4, 0, 0)}
         self._x = pn.widgets.Select(value=x, **choose)
         self._y = pn.widgets.Select(value=y, **choose)
-        self._remove = pn.widgets.Button(label="Remove", button_type="light", margin=0, align="end")
+        self._remove = pn.widgets.Button(label="Remove", color="light", margin=0, align="end")
         self._remove.on_click(lambda event: page.remove(self))
         self._pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
         for choice in (self._x, self._y):
@@ -131,9 +132,11 @@ class FlowQuality(pn.viewable.Viewer):
         self.session, self.services = session, services
         self.comparison = Comparison(services.data(run), services.flow_sample(run))
         self._strip = text('<p class="strip">binning …</p>', margin=(5, 0, 0, 0))
-        self._add = pn.widgets.Button(label="+ add a projection", button_type="light", margin=(0, 0, 8, 0))
+        self._add = pn.widgets.Button(label="+ add a projection", color="light", margin=(0, 0, 8, 0))
         self._add.on_click(lambda event: with_document(self._added))
-        self.rows = [ProjectionRow(self, x, y) for x, y in _pairs(session.projections)]
+        self.rows: list[ProjectionRow] = []
+        for x, y in _pairs(session.projections):
+            self.rows.append(ProjectionRow(self, x, y))
         self._column = pn.Column(*(row.view for row in self.rows), sizing_mode="stretch_width", margin=0)
         session.param.watch(lambda event: self._each("refresh"), ["bins", "form"])
         session.param.watch(lambda event: with_document(self._each, "reshade"), "scale")
@@ -143,14 +146,14 @@ class FlowQuality(pn.viewable.Viewer):
     def display_controls(self) -> list[pn.viewable.Viewable]:
         """How counts are shown, for the rail."""
         p = self.session.param
-        segmented = {"button_type": "default", "margin": (2, 0, 8, 0), "sizing_mode": "stretch_width"}
+        segmented = {"margin": (2, 0, 8, 0), "sizing_mode": "stretch_width"}
         return [
             text('<span class="muted">counts</span>', margin=0),
-            pn.widgets.RadioButtonGroup.from_param(p.scale, name="", **segmented),
+            pn.widgets.RadioButtonGroup.from_param(p.scale, label="", **segmented),
             text('<span class="muted">significance</span>', margin=0),
-            pn.widgets.RadioButtonGroup.from_param(p.form, name="", **segmented),
+            pn.widgets.RadioButtonGroup.from_param(p.form, label="", **segmented),
             text('<span class="muted">bins per axis</span>', margin=0),
-            pn.widgets.RadioButtonGroup.from_param(p.bins, name="", **segmented),
+            pn.widgets.RadioButtonGroup.from_param(p.bins, label="", **segmented),
         ]
 
     def subset_drawn(self, region: Region) -> None:
@@ -161,9 +164,9 @@ class FlowQuality(pn.viewable.Viewer):
         """The ranges of a projection that the address holds."""
         try:
             x0, x1, y0, y1 = (float(v) for v in decoded(self.session.view)[name])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
-        return (x0, x1), (y0, y1)
+        return ((x0, x1), (y0, y1)) if -inf < x0 < x1 < inf and -inf < y0 < y1 < inf else None
 
     def remember(self) -> None:
         """Keep projections and zoomed ranges in the address."""

@@ -4,13 +4,17 @@ Median, spread, truth and difference are views of one evaluation, so switching b
 """
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import panel as pn
 
 from core.diagnostics.slices import AXES, FIELDS, TRUE_VIEWS, VIEWS, FieldProfile, FieldSlice
+from core.errors import DeepPotentialError
 from core.runs.registry import Run
+from dashboard.failures import alert
 from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limits
 from dashboard.run_picker import pattern_speed_words
 from dashboard.services import Services
@@ -64,7 +68,7 @@ class PotentialSlices(pn.viewable.Viewer):
         quantities = {f"{q.label}  [{q.unit}]": q.name for q in FIELDS.values()}
         if self.session.show not in self.views:
             self.session.show = "median"
-        choose = {"name": "", "sizing_mode": "stretch_width", "margin": (4, 0)}
+        choose = {"sizing_mode": "stretch_width", "margin": (4, 0)}
         quantity = pn.widgets.Select(options=quantities, value=self.session.quantity, **choose)
         quantity.link(self.session, value="quantity")
         view = pn.widgets.Select(options=self.views, value=self.session.show, **choose)
@@ -72,7 +76,7 @@ class PotentialSlices(pn.viewable.Viewer):
         offsets = [
             pn.widgets.FloatSlider.from_param(
                 p[f"at_{axis}"],
-                name=f"{axis} = const. [kpc]",
+                label=f"{axis} = const. [kpc]",
                 start=self.slicer.span(axis)[0],
                 end=self.slicer.span(axis)[1],
                 step=0.01,
@@ -82,7 +86,7 @@ class PotentialSlices(pn.viewable.Viewer):
             )
             for axis in AXES
         ]
-        contours = pn.widgets.Checkbox.from_param(p.contours, name="contours", margin=(4, 0))
+        contours = pn.widgets.Checkbox.from_param(p.contours, label="contours", margin=(4, 0))
         return [caption("Quantity"), quantity, view, caption("Planes"), *offsets, caption("Overlay"), contours]
 
     def request(self) -> None:
@@ -137,16 +141,21 @@ class PotentialSlices(pn.viewable.Viewer):
         self.profile.restyle(self.session.palette)
 
     def _trust(self) -> list[pn.viewable.Viewable]:
-        """Verdicts beside the picture."""
+        """Verdicts beside the picture; where they cannot be read, why: the picture does not need them."""
         if not self.run.has("scalars.json"):
             return []
-        scalars = self.run.scalars
+        try:
+            return self._verdicts(self.run.scalars)
+        except DeepPotentialError as error:
+            return [alert(error)]
+
+    def _verdicts(self, scalars: Mapping[str, Any]) -> list[pn.viewable.Viewable]:
         cards: list[pn.viewable.Viewable] = []
         speed = scalars.get("pattern_speed")
         if speed:
-            reason = html.escape(str(speed["reason"]))
-            words = f'{facts({"Ωp [km/s/kpc]": pattern_speed_words(speed)})}<p class="muted">{reason}</p>'
-            cards.append(card(caption("Pattern speed"), text(words)))
+            words = facts({"Ωp [km/s/kpc]": pattern_speed_words(speed)})
+            reason = html.escape(str(speed.get("reason", "")))
+            cards.append(card(caption("Pattern speed"), text(f'{words}<p class="muted">{reason}</p>')))
         negative = scalars.get("negative_density_fraction", {}).get("best", float("nan"))
         trust = {
             "negative density": f"{100 * negative:.1f} %",

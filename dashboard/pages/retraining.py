@@ -7,6 +7,7 @@ import panel as pn
 
 from core.config import PRESETS, Config
 from core.errors import DeepPotentialError
+from core.flow.halves import shortage
 from core.jobs.creation import fit_config
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
@@ -33,15 +34,15 @@ class Retraining(pn.viewable.Viewer):
         self._catalogues = {c.id: c for c in services.catalogues()}
         fill = {"sizing_mode": "stretch_width", "margin": (2, 0, 6, 0)}
         options = {f"{c.name} · {grouped(len(c))}": key for key, c in self._catalogues.items()}
-        self._catalogue = pn.widgets.Select(name="catalogue", options=options, **fill)
-        self._subset = pn.widgets.Select(name="subset", options=self._subsets(), **fill)
+        self._catalogue = pn.widgets.Select(label="catalogue", options=options, **fill)
+        self._subset = pn.widgets.Select(label="subset", options=self._subsets(), **fill)
         self._preset = pn.widgets.RadioButtonGroup(options=list(PRESETS), value="quick", **fill)
         self._frame = pn.widgets.Select(
-            name="frame", options={"rotating, Ωp free": "rotating", "inertial": "inertial"}, **fill
+            label="frame", options={"rotating, Ωp free": "rotating", "inertial": "inertial"}, **fill
         )
-        self._name = pn.widgets.TextInput(name="name of the run", placeholder="the catalogue's", **fill)
+        self._name = pn.widgets.TextInput(label="name of the run", placeholder="the catalogue's", **fill)
         self._start = pn.widgets.Button(
-            label="Start", button_type="primary", sizing_mode="stretch_width", margin=(8, 0, 2, 0)
+            label="Start", color="primary", sizing_mode="stretch_width", margin=(8, 0, 2, 0)
         )
         self._cost = text()
         self._form = ConfigForm(Config(), self._refresh)
@@ -77,22 +78,17 @@ class Retraining(pn.viewable.Viewer):
         return [caption("New run"), *settings, self._start, self._cost]
 
     def _subsets(self) -> dict[str, str]:
-        names = [_ALL, *self.session.named]
-        chosen = self.session.region
-        if not isinstance(chosen, Everything) and chosen not in self.session.named.values():
-            names.append(str(chosen))
-        return {name: name for name in names}
+        return {name: name for name in (_ALL, *self.session.offered)}
 
     def _region(self) -> Region:
         if self._subset.value == _ALL:
             return Everything()
-        return self.session.named.get(self._subset.value, self.session.region)
+        return self.session.offered[self._subset.value]
 
     def _preselect(self) -> None:
         """The catalogue and subset of the run that is looked at."""
         chosen = self.session.region
-        named = next((n for n, r in self.session.named.items() if r == chosen), str(chosen))
-        self._subset.value = _ALL if isinstance(chosen, Everything) else named
+        self._subset.value = next((name for name, region in self.session.offered.items() if region == chosen), _ALL)
         try:
             run = self.services.run(self.session.run) if self.session.run else self.services.default_run()
         except DeepPotentialError:
@@ -113,8 +109,11 @@ class Retraining(pn.viewable.Viewer):
 
     def _refresh(self) -> None:
         try:
-            stars = len(self._catalogues[self._catalogue.value].sample(self._region()))
-            words, self._start.disabled = f"{grouped(stars)} stars, {cost(self._config(), stars)}", False
+            config = self._config()
+            sample = self._catalogues[self._catalogue.value].sample(self._region(), config.solar)
+            stars, lacking = len(sample), shortage(len(sample), sample.group, config.flow)
+            words = f"too few: {lacking.reason}. {lacking.remedy}" if lacking else cost(config, stars)
+            words, self._start.disabled = f"{grouped(stars)} stars, {words}", lacking is not None
         except DeepPotentialError as error:
             words, self._start.disabled = str(error), True
         self._cost.object = f'<span class="muted">{html.escape(words)}</span>'
@@ -199,7 +198,7 @@ class _RunRow:
             actions.append(("Go on", go_on))
         buttons = []
         for label, act in actions:
-            button = pn.widgets.Button(label=label, button_type="light", margin=0)
+            button = pn.widgets.Button(label=label, color="light", margin=0)
             button.on_click(act)
             buttons.append(button)
         return buttons

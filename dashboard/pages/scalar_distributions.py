@@ -51,7 +51,7 @@ class ScalarDistributions(pn.viewable.Viewer):
             if draws:
                 counts[words] = f"{draws[0]} draws"
         truth = pn.widgets.Checkbox.from_param(
-            self.session.param.overlay_truth, name="truth of the mock", margin=(4, 0)
+            self.session.param.overlay_truth, label="truth of the mock", margin=(4, 0)
         )
         overlay = [caption("Overlay"), truth] if self.has_truth else []
         return [caption("Pipelines"), text(facts(counts)), *overlay, caption("Take away"), *self._exports()]

@@ -114,7 +114,7 @@ CASES = {
         f"{FIT} --region r.json",
         ["r.json", "'bux'", "Did you mean 'box'?"],
     ),
-    "fit: too few stars": (nothing, f"{FIT} --region r<0.3", ["stars are inside", "fewer than 256", "larger region"]),
+    "fit: too few stars": (nothing, f"{FIT} --region r<0.3", ["stars are inside", "needs 256", "larger region"]),
     "fit: no stars": (nothing, f"{FIT} --region z>5", ["no star of 'ball'"]),
     "fit: runs cannot be written": (blocked, f"{FIT} --runs file/runs", ["file/runs", "cannot be created", "--runs"]),
     "run: unknown run": (nothing, "run bal", ["no run 'bal'", "Did you mean 'ball'?"]),

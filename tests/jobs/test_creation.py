@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 from small_runs import ball
 
+from core.catalog.store import CatalogueStore
 from core.config import preset
 from core.errors import ConfigError, InputError, RegionError
 from core.jobs.creation import create_fit, fit_config
@@ -47,7 +49,7 @@ def test_a_run_has_a_name(region, name, expected, tmp_path, root):
 
 
 REFUSED = {
-    "too few stars": (Shell(1.0), Expression("r < 0.6"), "to train each flow on, fewer than 256. Choose a larger"),
+    "too few stars": (Shell(1.0), Expression("r < 0.6"), "too few: each half needs 256 .*Choose a larger"),
     "no star": (Shell(1.0), Expression("r < 0.001"), "no star"),
     "outside the catalogue": (Shell(1.0), Shell(3.0, 2.0), "no star"),
     "no volume": (Everything(), None, "no bounded volume.*--region 'r < 1'"),
@@ -62,6 +64,17 @@ def test_a_region_that_cannot_be_fitted_is_refused_with_a_remedy(case, tmp_path,
         create(ball(tmp_path / "data", region=volume), root, region)
     assert caught.value.exit_code == 2
     assert caught.value.remedy
+    assert not root.exists()
+
+
+def test_stars_are_counted_by_the_groups_that_must_stay_together(tmp_path, root):
+    """Three orbits of 400 records: enough stars, and no way to share them out to two halves and a held-out part."""
+    rng = np.random.default_rng(0)
+    columns = {name: rng.normal(size=1200) for name in ("x", "y", "z", "vx", "vy", "vz")}
+    columns["group"] = np.repeat([1, 2, 3], 400)
+    catalogue = CatalogueStore(tmp_path / "data").add(columns, name="orbits", region=Shell(9.0))
+    with pytest.raises(RegionError, match="1,200 stars are inside r < 9 kpc, too few: the held-out part needs 16"):
+        create(catalogue, root)
     assert not root.exists()
 
 

@@ -1,0 +1,136 @@
+"""Planes share their colours, signed fields are centred on nothing, and what may not be trusted has no say."""
+
+import numpy as np
+import pytest
+
+from core.diagnostics.slices import FIELDS, VIEWS, FieldProfile, FieldSlice
+from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limits
+from dashboard.plots.palette import DARK, LIGHT
+
+SIGNED = [name for name, field in FIELDS.items() if field.signed]
+
+
+def plane(quantity="density", scale=1.0, *, trusted=True, truth=True, offset=0.0):
+    """A field that rises to the right, and is absurd outside of the middle."""
+    values = scale * np.tile(np.linspace(1, 3, 40), (40, 1)) + offset
+    inside, middle = np.zeros((2, 40, 40), bool)
+    inside[4:36, 4:36] = True
+    middle[10:30, 10:30] = trusted
+    values[~inside] = 1e6
+    return FieldSlice(
+        quantity=quantity,
+        normal="z",
+        offset=0.0,
+        a="x",
+        b="y",
+        a_range=(-1.0, 1.0),
+        b_range=(-1.0, 1.0),
+        median=values,
+        spread=0.1 * np.abs(values),
+        truth=1.01 * values if truth else None,
+        inside=inside,
+        trusted=middle,
+        shade=2.0 - inside - middle,
+    )
+
+
+@pytest.mark.parametrize("quantity", FIELDS)
+@pytest.mark.parametrize("view", VIEWS)
+def test_colours_are_centred_on_zero_for_what_has_a_sign(view, quantity):
+    planes = [plane(quantity), plane(quantity, -0.5)]
+    low, high = colour_limits(planes, view)
+    if view == "difference" or (quantity in SIGNED and view in ("median", "truth")):
+        assert low == -high < 0
+    assert low < high
+    values = np.concatenate([p.view(view)[p.trusted] for p in planes])
+    assert np.mean((values < low) | (values > high)) <= 0.01
+    assert high < 10 * np.abs(values).max()
+
+
+def test_a_field_without_a_sign_uses_all_colours():
+    low, high = colour_limits([plane()], "median")
+    assert 1 < low < high < 3
+    shared = colour_limits([plane(), plane(scale=10)], "median")
+    assert shared[0] < 3 < 20 < shared[1]
+
+
+def test_where_nothing_is_trusted_the_inside_decides():
+    low, high = colour_limits([plane(trusted=False)], "median")
+    assert 1 <= low < high <= 3
+
+
+@pytest.mark.parametrize("quantity", ["density", "potential"])
+@pytest.mark.parametrize("value", [0.0, 2.0, np.nan, np.inf])
+def test_limits_of_a_constant_or_unknown_field_are_an_interval(value, quantity):
+    field = plane(quantity, 0.0)
+    field.median[:] = value
+    low, high = colour_limits([field], "median")
+    assert np.isfinite([low, high]).all()
+    assert low < high
+
+
+@pytest.fixture
+def figure():
+    return SliceFigure("z", "x", "y", (-1.0, 1.0), (-1.0, 1.0))
+
+
+def test_the_map_is_centred_on_the_panel_for_what_has_a_sign(figure):
+    for quantity, view, palette in [
+        ("density", "median", LIGHT.sequential),
+        ("potential", "median", LIGHT.diverging),
+        ("potential", "spread", LIGHT.sequential),
+        ("density", "difference", LIGHT.diverging),
+    ]:
+        field = plane(quantity)
+        figure.show(field, view, (-4.0, 4.0), contours=False)
+        assert tuple(figure._mapper.palette) == palette
+        assert (figure._mapper.low, figure._mapper.high) == (-4, 4)
+        np.testing.assert_array_equal(figure._source.data["image"][0], field.view(view))
+    figure.restyle(DARK)
+    assert tuple(figure._mapper.palette) == DARK.diverging
+
+
+def contour_lines(figure):
+    """Where lines are drawn, without the breaks between them."""
+    xs = figure._lines.line_renderer.data_source.data["xs"]
+    return np.concatenate([np.ravel(x) for x in xs]) if len(xs) else np.zeros(0)
+
+
+def test_contours_stay_inside_the_volume_and_go_when_they_are_not_wanted(figure):
+    figure.show(plane(), "median", (1.0, 3.0), contours=True)
+    drawn = contour_lines(figure)
+    assert np.nanmax(np.abs(drawn)) < 0.8
+    assert len(drawn) > 100
+    for field, limits, wanted in [
+        (plane(), (1.0, 3.0), False),
+        (plane(), (2.0, 2.0), True),
+        (plane(scale=np.nan), (0.0, 1.0), True),
+    ]:
+        figure.show(field, "median", limits, contours=wanted)
+        assert not np.isfinite(contour_lines(figure)).any()
+
+
+def test_the_crosshair_is_where_the_other_planes_cut(figure):
+    figure.cross({"x": 0.25, "y": -0.5, "z": 9.0})
+    assert (figure._across.location, figure._along.location) == (0.25, -0.5)
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_a_profile_shows_all_members_and_the_truth_of_a_mock(truth):
+    at = np.linspace(-1, 1, 21)
+    bands = {"median": at, "low": at - 1, "high": at + 1, "lowest": at - 2, "highest": at + 2}
+    known = at + 5 if truth else None
+    profile = FieldProfile("density", "z", (0.1, 0.2, 0.3), position=at, truth=known, **bands)
+    figure = ProfileFigure()
+    figure.show(profile)
+    source = figure._source.data
+    for name, values in bands.items():
+        np.testing.assert_array_equal(source[name], values)
+    assert np.isnan(source["truth"]).all() != truth
+    low, high = figure.figure.y_range.start, figure.figure.y_range.end
+    assert low < -3
+    assert high > (6 if truth else 3)
+    assert figure._here.location == 0.3
+    assert figure.figure.xaxis.axis_label == "z  [kpc]"
+    figure.restyle(DARK)
+    assert figure.figure.background_fill_color == DARK.panel

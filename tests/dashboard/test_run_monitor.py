@@ -1,0 +1,177 @@
+"""What is told of a run as it goes, and that its end is told once."""
+
+import dataclasses
+import time
+
+import pytest
+from panel.io.state import state
+from small_runs import waiting_run
+
+from core.jobs.ownership import CANCEL_FILE, owned, record_state
+from core.jobs.status import run_status
+from core.jobs.task import append_line
+from core.runs.artifacts import write_json
+from dashboard import run_monitor
+from dashboard.plots.diagrams import task_graph
+from dashboard.plots.palette import DARK
+from dashboard.run_monitor import RunMonitor, _head
+from dashboard.session import Session
+
+FLOWS = "flows-df_seed-00"
+
+
+@pytest.fixture
+def run(services):
+    return waiting_run(services.root, "a <b> & c")
+
+
+class Poll:
+    """A periodic callback without a clock."""
+
+    running = 0
+
+    def __init__(self, callback, period):
+        self.callback, self.period = callback, period
+        Poll.running += 1
+
+    def stop(self):
+        Poll.running -= 1
+
+
+@pytest.fixture(autouse=True)
+def poll(monkeypatch):
+    monkeypatch.setattr(Poll, "running", 0)
+    monkeypatch.setattr(type(state), "add_periodic_callback", lambda self, callback, period: Poll(callback, period))
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def monitor(told):
+    return RunMonitor(Session(), told.append, curves=True)
+
+
+def report(run, fraction, task=FLOWS, **values):
+    append_line(run.path / "tasks" / task / "progress.jsonl", {"time": time.time(), "fraction": fraction, **values})
+
+
+def finish(run):
+    for task in run.manifest.tasks:
+        write_json(run.path / "tasks" / task.id / "DONE", {})
+    record_state(run, "done", started=100.0, finished=300.0)
+
+
+def status(run, **changes):
+    values = {"state": "running", "fraction": 0.25, "seconds_left": 80.0, "seconds_taken": 20.0} | changes
+    return dataclasses.replace(run_status(run), **values)
+
+
+HEADS = {
+    "running": ({}, ['tag ">running', "about 1 min 20 s left · 0 of 5 tasks", "width:25.0%"]),
+    "still unknown": ({"seconds_left": None}, ['tag ">running', "20 s · 0 of 5 tasks"]),
+    "done": ({"state": "done", "fraction": 1.0, "seconds_left": None}, ['tag good">done', "20 s · 0", "width:100.0%"]),
+    "waiting": ({"state": "waiting", "seconds_left": None, "seconds_taken": None}, ['tag ">waiting', '">0 of 5 tasks']),
+    "cancelled": ({"state": "cancelled", "seconds_left": None, "error": "hidden"}, ['tag caution">cancelled']),
+    "interrupted": ({"state": "interrupted", "seconds_left": None}, ['tag caution">interrupted']),
+    "failed": ({"state": "failed", "seconds_left": None, "error": "NaN < 0"}, ['tag caution">failed', "NaN &lt; 0"]),
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+def test_the_head_says_how_a_run_stands(case, run):
+    changes, expected = HEADS[case]
+    words = _head(status(run, **changes))
+    for part in (*expected, "<strong>a &lt;b&gt; &amp; c</strong>"):
+        assert part in words
+    assert ('role="alert"' in words) == (case == "failed")
+    assert "hidden" not in words
+
+
+def test_the_graph_has_a_box_for_every_task(run):
+    report(run, 0.0)
+    report(run, 0.4)
+    record_state(run, "running", started=100.0)
+    with owned(run):
+        words = task_graph(run_status(run).tasks)
+    assert words.count("font-weight:600") == len(run.manifest.tasks) == 5
+    assert "flows 1, 2" in words
+    assert "DF seed · 40 %" in words
+    assert words.count("waiting") == 4
+
+
+def buttons(monitor):
+    shown = {"Cancel": monitor._cancel, "Go on": monitor._resume, "Open": monitor._open}
+    return [name for name, button in shown.items() if button.visible]
+
+
+def test_the_buttons_are_those_that_make_sense(run, monitor):
+    assert not monitor._card.visible
+    monitor.follow(run)
+    assert monitor._card.visible
+    assert buttons(monitor) == []
+    record_state(run, "running", started=100.0)
+    with owned(run):
+        monitor.refresh()
+        assert buttons(monitor) == ["Cancel"]
+        monitor._cancel.clicks += 1
+    assert (run.path / CANCEL_FILE).exists()
+    monitor.refresh()
+    assert buttons(monitor) == ["Go on"]
+    finish(run)
+    monitor.refresh()
+    assert buttons(monitor) == ["Open"]
+    monitor.session.run = run.path.name
+    monitor.refresh()
+    assert buttons(monitor) == []
+
+
+def test_the_end_of_a_run_is_told_once(run, monitor, told):
+    monitor.follow(run)
+    assert (Poll.running, told) == (1, [])
+    monitor.refresh()
+    finish(run)
+    for _ in range(3):
+        monitor.refresh()
+    assert (Poll.running, told) == (0, [run])
+
+
+def test_the_end_of_a_run_that_was_done_before_is_no_news(run, monitor, told):
+    finish(run)
+    monitor.follow(run)
+    monitor.refresh()
+    assert (Poll.running, told) == (0, [])
+    monitor._open.clicks += 1
+    assert told == [run]
+
+
+def test_a_stopped_run_is_watched_while_it_may_still_start(run, monitor, told, monkeypatch):
+    record_state(run, "cancelled", started=100.0, finished=200.0)
+    started = []
+    monkeypatch.setattr(run_monitor, "launch_detached", started.append)
+    monitor.follow(run)
+    monitor._resume.clicks += 1
+    assert started == [run]
+    monitor.refresh()
+    assert Poll.running == 1
+    monkeypatch.setattr(run_monitor, "_STARTING", 0.0)
+    monitor.refresh()
+    assert (Poll.running, told) == (0, [])
+
+
+def test_the_curves_are_the_held_out_losses_of_every_member(run, monitor):
+    monitor.follow(run)
+    lines = [("density", 0, 100, 2.0), ("velocity", 0, 10, 9.0), ("density", 1, 100, 2.5), ("density", 0, 200, 1.5)]
+    for phase, member, step, loss in lines:
+        report(run, 0.1, phase=phase, member=member, step=step, steps=400, loss=0.0, held_out=loss)
+        monitor.refresh()
+    drawn = {phase: monitor.figures[phase]._source.data for phase in ("density", "velocity")}
+    assert drawn["density"]["xs"] == [[100, 200], [100]]
+    assert drawn["density"]["ys"] == [[2.0, 1.5], [2.5]]
+    assert (drawn["velocity"]["xs"], drawn["velocity"]["ys"]) == ([[10]], [[9.0]])
+    monitor.session.theme = "dark"
+    assert {f.figure.background_fill_color for f in monitor.figures.values()} == {DARK.panel}
+    monitor.follow(run)
+    assert monitor.figures["density"]._source.data["ys"] == [[2.0, 1.5], [2.5]]
