@@ -42,14 +42,14 @@ LIGHT = Palette(
     page="#f6f7f9",
     panel="#ffffff",
     ink="#1d2330",
-    muted="#6b7385",
+    muted="#676e80",
     line="#e4e7ec",
     action="#1f6a9c",
-    good="#3b7d5a",
-    caution="#b4641f",
+    good="#3a7a58",
+    caution="#a55b1c",
     sequential=tuple(Magma256[::-1]),
     diverging=blend(["#0b3c5d", "#2f7fb3", "#a9cfe4", "#ffffff", "#f3bd96", "#cc5a3c", "#6d1a3a"]),
-    series=("#1f6a9c", "#b4641f", "#3b7d5a", "#7a4fa3", "#a33b55", "#5b6b1f"),
+    series=("#1f6a9c", "#a55b1c", "#3a7a58", "#7a4fa3", "#a33b55", "#5b6b1f"),
 )
 
 DARK = Palette(

@@ -25,7 +25,10 @@ IMAGES = """() => {
     if (model.type === "ColumnDataSource" && model.data.significance)
       model.change.connect(() => { window.arrived += 1; });
 }"""
-NEW_PAGE = "before => location.search !== before && document.readyState === 'complete'"
+RUN = "new URLSearchParams(location.search).get('run')"
+STARS = """() => [...Bokeh.documents[0]._all_models.values()]
+  .filter(m => m.type === "ColumnDataSource" && m.data.significance)
+  .map(m => m.data.data_count[0].reduce((sum, n) => sum + (n > 0 ? n : 0), 0))[0]"""
 
 
 def main() -> None:
@@ -43,7 +46,8 @@ def main() -> None:
             rows.append(("zoom to new images", timed(lambda: zoom(page), options.repeats)))
             rows.append(("box selection to all panels", timed(lambda: select(page), options.repeats)))
             if options.retrain:
-                rows.append(("retrain on a box, click to new maps", [retrain(page)]))
+                stars = page.evaluate(STARS)
+                rows.append((f"retrain on a box of {stars:,.0f} stars, click to new maps", [retrain(page)]))
         finally:
             browser.close()
             server.stop()
@@ -114,13 +118,12 @@ def select(page: Page) -> float:
 
 
 def retrain(page: Page) -> float:
-    """From the click on the button to the page of the new run."""
-    page.get_by_role("button", name="Retrain on this subset").wait_for()
-    before = page.evaluate("location.search")
+    """From the click on the button to the maps of the new run."""
+    before = page.evaluate(RUN)
     start = time.perf_counter()
     page.get_by_role("button", name="Retrain on this subset").click()
     page.wait_for_function(
-        "before => location.search !== before && document.readyState === 'complete'", arg=before, timeout=600_000
+        f"before => {RUN} !== before && document.readyState === 'complete'", arg=before, timeout=600_000
     )
     page.wait_for_function(DRAWN, timeout=60_000)
     page.get_by_text("expected").first.wait_for(timeout=60_000)

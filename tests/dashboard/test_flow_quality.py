@@ -55,14 +55,14 @@ def test_a_zoom_is_in_the_address_and_comes_back(page, session, services, idle):
     assert (result.x_range, result.y_range) == ((-0.5, 0.25), (0.0, 0.125))
 
 
-@pytest.mark.parametrize(
-    "ranges",
-    [None, [], [0, 1, 2], [0, 1, 0, "x"], [1, 0, 0, 1], [0, 0, 0, 1], [0, float("inf"), 0, 1], [0, 10**400, 0, 1]],
-)
-def test_ranges_that_are_none_leave_the_projection_at_home(ranges, page):
-    for view in (encoded({"x~y": ranges}), encoded(ranges), "~{", "x"):
-        page.session.view = view
-        assert page.zoomed("x~y") is None
+NO_RANGES = (None, [], [0, 1, 2], [0, 1, 0, "x"], [1, 0, 0, 1], [0, 0, 0, 1], [0, np.inf, 0, 1], [0, 10**400, 0, 1])
+
+
+def test_ranges_that_are_none_leave_the_projection_at_home(page):
+    for ranges in NO_RANGES:
+        for view in (encoded({"x~y": ranges}), encoded(ranges), "~{", "x"):
+            page.session.view = view
+            assert page.zoomed("x~y") is None
 
 
 def test_rows_come_and_go(page, session, idle):

@@ -52,8 +52,9 @@ def test_running_with_a_free_lock_is_interrupted(run):
     assert run_status(run).seconds_left is None
 
 
-def test_a_damaged_state_is_decided_by_the_lock(run):
-    (run.path / "state.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "{}", "[1]", '{"state": 5}'])
+def test_a_damaged_state_is_decided_by_the_lock(content, run):
+    (run.path / "state.json").write_text(content)
     assert states(run)[0] == "interrupted"
     with owned(run):
         assert states(run)[0] == "running"
@@ -68,7 +69,9 @@ def test_a_cancelled_run_has_cancelled_tasks(run):
     assert (status.error, status.seconds_taken) == ("stopped", 10.0)
 
 
-@pytest.mark.parametrize(("content", "words"), [('{"message": "NaN", "exit_code": 1}', "NaN"), ("{", "log.txt")])
+@pytest.mark.parametrize(
+    ("content", "words"), [('{"message": "NaN", "exit_code": 1}', "NaN"), ("{", "log.txt"), ("[]", "log.txt")]
+)
 def test_a_failed_task_says_why(content, words, run):
     record_state(run, "failed", started=50.0, finished=60.0, error="task")
     report(run, 0.0, 0.5)
@@ -126,7 +129,7 @@ def test_half_a_line_waits_for_its_other_half_and_a_broken_one_is_skipped(run):
     assert [line["fraction"] for line in lines] == [0.0]
     assert run_status(run).tasks[0].fraction == 0.0
     with path.open("a") as file:
-        file.write('tion": 0.5}\n{"time": 2, "fra\n{"time": 3, "fraction": 0.7}\n')
+        file.write('tion": 0.5}\n{"time": 2, "fra\n5\n{"time": 2}\n{"time": 3, "fraction": 0.7}\n')
     assert [line["fraction"] for line in progress_lines(run, FLOWS, offset)[0]] == [0.5, 0.7]
 
 
