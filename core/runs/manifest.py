@@ -154,7 +154,7 @@ def provenance(command: Sequence[str]) -> dict[str, Any]:
         "version": importlib.metadata.version("deep-potential"),
         "commit": _commit(),
         "python": sys.version.split()[0],
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }
 
