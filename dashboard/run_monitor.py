@@ -14,6 +14,7 @@ import panel as pn
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, progress_lines, run_status
+from core.runs import products
 from core.runs.registry import Run
 from dashboard.plots.curves import LossFigure
 from dashboard.plots.diagrams import task_graph
@@ -25,12 +26,30 @@ _STARTING = 15.0
 _TONES = {"done": "good", "failed": "caution", "cancelled": "caution", "interrupted": "caution"}
 
 
-class RunMonitor(pn.viewable.Viewer):
-    """Follows one run; ``finished`` is called once, when it is seen to end well."""
+def is_done(status: RunStatus) -> bool:
+    """Whether the run has ended well."""
+    return status.state == "done"
 
-    def __init__(self, session: Session, finished: Callable[[Run], None], *, curves: bool):
+
+def has_maps(status: RunStatus) -> bool:
+    """Whether the sample of the best flow is drawn: the maps can be shown while potentials are still being fitted."""
+    drawn = (t for t in status.tasks if t.spec.kind == "sample" and t.spec.parameters["pipeline"] == products.MAIN)
+    return all(task.state == "done" for task in drawn)
+
+
+class RunMonitor(pn.viewable.Viewer):
+    """Follows one run; ``arrived`` is called once, when it is seen to become ``ready``."""
+
+    def __init__(
+        self,
+        session: Session,
+        arrived: Callable[[Run], None],
+        *,
+        curves: bool,
+        ready: Callable[[RunStatus], bool] = is_done,
+    ):
         super().__init__()
-        self.session, self._finished, self._curves = session, finished, curves
+        self.session, self._arrived, self._curves, self._ready = session, arrived, curves, ready
         self.run: Run | None = None
         self._offsets: dict[str, int] = {}
         self._lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
@@ -60,7 +79,7 @@ class RunMonitor(pn.viewable.Viewer):
         """Show this run from now on."""
         self.run, self._offsets, self._lines = run, {}, {}
         self._since = time.monotonic()
-        self._was_done = run_status(run).state == "done"
+        self._was_ready = self._ready(run_status(run))
         self._card.visible = True
         with_document(self.refresh)
         if self._poll is None:
@@ -84,8 +103,9 @@ class RunMonitor(pn.viewable.Viewer):
         if status.state in ("done", "failed", "cancelled") and settled and self._poll is not None:
             self._poll.stop()
             self._poll = None
-            if status.state == "done" and not self._was_done:
-                self._finished(self.run)
+        if not self._was_ready and self._ready(status):
+            self._was_ready = True
+            self._arrived(self.run)
 
     def _draw_curves(self) -> None:
         assert self.run is not None
@@ -110,7 +130,7 @@ class RunMonitor(pn.viewable.Viewer):
 
     def _opened(self, event: object) -> None:
         if self.run is not None:
-            self._finished(self.run)
+            self._arrived(self.run)
 
     def _restyle(self) -> None:
         for fig in self.figures.values():

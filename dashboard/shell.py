@@ -12,6 +12,7 @@ from panel.theme.native import Native
 from panel.viewable import Viewable
 
 from core.catalog.store import CatalogueStore
+from core.jobs.status import run_status
 from core.runs.registry import Run, runs_root
 from dashboard.failures import alert, notify
 from dashboard.pages.flow_quality import FlowQuality
@@ -19,7 +20,7 @@ from dashboard.pages.potential_slices import PotentialSlices
 from dashboard.pages.retraining import Retraining
 from dashboard.pages.scalar_distributions import ScalarDistributions
 from dashboard.retrain import RetrainButton
-from dashboard.run_monitor import RunMonitor
+from dashboard.run_monitor import RunMonitor, has_maps, is_done
 from dashboard.run_picker import RunPicker
 from dashboard.services import Services
 from dashboard.session import PAGES, Session
@@ -119,7 +120,12 @@ def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker
         return [picker, *scalars.controls()], [scalars]
     quality = FlowQuality(session, shared, run)
     subsets = SubsetPicker(session, quality.comparison.data)
-    monitor = RunMonitor(session, lambda finished: _go_to(session, finished), curves=False)
+    # The maps of a retrained run come first; once more, when its potentials and scalars are there too.
+    going_on = run_status(run).state == "running"
+    ready = is_done if going_on else has_maps
+    monitor = RunMonitor(session, lambda other: _go_to(session, other), curves=False, ready=ready)
+    if going_on:
+        monitor.follow(run)
     retrain = RetrainButton(session, shared, run, subsets, monitor.follow)
     rail = [picker, subsets, retrain, caption("Display"), *quality.display_controls()]
     return rail, [monitor, quality]

@@ -14,7 +14,7 @@ from core.runs.artifacts import write_json
 from dashboard import run_monitor
 from dashboard.plots.diagrams import task_graph
 from dashboard.plots.palette import DARK
-from dashboard.run_monitor import RunMonitor, _head
+from dashboard.run_monitor import RunMonitor, _head, has_maps
 from dashboard.session import Session
 
 FLOWS = "flows-df_seed-00"
@@ -100,6 +100,19 @@ def test_the_graph_has_a_box_for_every_task(run):
     assert "flows 1, 2" in words
     assert "DF seed · 40 %" in words
     assert words.count("waiting") == 4
+
+
+def test_maps_come_before_the_potentials(run, told):
+    monitor = RunMonitor(Session(), told.append, curves=False, ready=has_maps)
+    monitor.follow(run)
+    assert told == []
+    write_json(run.path / "tasks" / FLOWS / "DONE", {})
+    monitor.refresh()
+    assert told == []
+    write_json(run.path / "tasks" / "sample-df_seed" / "DONE", {})
+    monitor.refresh()
+    monitor.refresh()
+    assert told == [run]
 
 
 def buttons(monitor):
