@@ -49,9 +49,16 @@ def main() -> None:
         finally:
             browser.close()
             server.stop()
+            finish_runs(server)
     print("| what | median s | worst s |\n|---|---|---|")
     for what, seconds in rows:
         print(f"| {what} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |")
+
+
+def finish_runs(server: DashboardServer) -> None:
+    """Wait until no run writes any more into the folder that is about to go."""
+    while "running" in server.states().values():
+        time.sleep(1)
 
 
 def timed(act: Callable[[], float], repeats: int) -> list[float]:
