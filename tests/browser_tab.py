@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 _SUMS = """() => {
   const rows = [];
@@ -50,10 +50,13 @@ class Tab:
         return self.page.evaluate(_SUMS)
 
     def images_when_settled(self) -> list[dict[str, float]]:
-        """The same when two looks half a second apart agree."""
+        """The same when two looks half a second apart agree; a page that is being replaced is looked at again."""
         last = None
-        for _ in range(40):
-            now = self.images()
+        for _ in range(80):
+            try:
+                now = self.images()
+            except Error:
+                now = []
             if now and now == last:
                 return now
             last = now

@@ -18,9 +18,17 @@ def test_retraining_on_a_box_brings_new_maps(tab: Tab, server: DashboardServer) 
     tab.page.get_by_role("button", name="Retrain on this subset").click()
     tab.wait_for_text("of 5 tasks")
     tab.page.wait_for_function("parent => !location.search.includes(parent)", arg=parent, timeout=180_000)
-    tab.settle()
-    tab.wait_for_text("expected")
     assert tab.images_when_settled()[0]["data"] > 0
+    # The maps come first; the page comes once more when the potentials and scalars are there too.
+    for _ in range(120):
+        if "running" not in server.states().values():
+            break
+        tab.page.wait_for_timeout(1000)
+    assert set(server.states().values()) == {"done"}
+    tab.page.wait_for_timeout(2000)
+    tab.settle()
+    assert tab.images_when_settled()[0]["data"] > 0
+    tab.wait_for_text("Ωp")
 
 
 def test_a_run_survives_its_tab_and_its_server_and_can_be_cancelled(

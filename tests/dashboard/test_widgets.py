@@ -4,6 +4,7 @@ import asyncio
 import html
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import panel as pn
 import pytest
@@ -12,6 +13,12 @@ from panel.io.state import state
 from core.errors import RegionError
 from dashboard.failures import notify
 from dashboard.widgets import Latest, card, empty, facts, grouped, later, number
+
+
+def in_a_loop(story):
+    """Run a coroutine in a thread of its own: where browser tests ran before, this one has a loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, story()).result()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +118,7 @@ def test_a_result_is_applied(latest, work, shown):
             work.let_go(name)
             await until(lambda name=name: shown[-1:] == [name])
 
-    asyncio.run(story())
+    in_a_loop(story)
     assert shown == ["a", "b"]
 
 
@@ -129,7 +136,7 @@ def test_only_the_latest_of_many_requests_is_applied_and_those_between_are_not_c
         work.let_go("e")
         await until(lambda: len(shown) == 2)
 
-    asyncio.run(story())
+    in_a_loop(story)
     assert shown == ["d", "e"]
     assert work.begun == ["a", "d", "e"]
 
@@ -143,7 +150,7 @@ def test_an_error_of_ours_is_notified_and_the_next_request_works(latest, work, s
         work.let_go("b")
         await until(lambda: shown)
 
-    asyncio.run(story())
+    in_a_loop(story)
     assert [n.message for n in notifications] == ["no such thing"]
     assert shown == ["b"]
 
@@ -157,7 +164,7 @@ def test_an_error_of_what_is_no_longer_wanted_is_nobodys_business(latest, work, 
         work.let_go("b")
         await until(lambda: shown)
 
-    asyncio.run(story())
+    in_a_loop(story)
     assert not notifications
     assert shown == ["b"]
 
@@ -195,7 +202,7 @@ def test_any_other_error_is_told_by_an_id_and_what_was_asked_meanwhile_is_done(
         await asyncio.gather(*tasks)
 
     with caplog.at_level(logging.ERROR):
-        asyncio.run(story())
+        in_a_loop(story)
     assert shown == ["b", "c"]
     assert len(notifications) == 1
     assert "secret" not in notifications[0].message
