@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core import settings
+from core.array_types import PhaseSpace
 from core.catalog.catalogue import Catalogue
+from core.catalog.quantities import CARTESIAN
 from core.config import Config, preset
-from core.errors import RegionError
+from core.errors import InputError, RegionError
 from core.flow.halves import shortage
 from core.jobs.graph import plan
 from core.phase_space.region import Everything, Region
@@ -45,7 +49,8 @@ def create_fit(
 ) -> Run:
     """A run directory for a fit of the stars of ``catalogue`` inside ``region``.
 
-    Raises RegionError where the volume is unbounded or has too few stars for the members of the ensemble.
+    Raises RegionError where the volume is unbounded or has too few stars for the members of the ensemble, InputError
+    where the stars have no spread in a coordinate or are the same ones over and over.
     """
     region = region or Everything()
     volume = catalogue.region & region
@@ -58,6 +63,7 @@ def create_fit(
     stars, lacking = len(sample), shortage(len(sample), sample.group, config.flow)
     if lacking:
         raise RegionError(f"{stars:,} stars are inside {volume}, too few: {lacking.reason}", remedy=lacking.remedy)
+    _refuse_degenerate(sample.w, catalogue.name)
     title = name or (catalogue.name if isinstance(region, Everything) else f"{catalogue.name} subset")
     manifest = Manifest(
         id=new_run_id(),
@@ -72,3 +78,27 @@ def create_fit(
         parent=parent,
     )
     return create_run(root, manifest, command)
+
+
+def _refuse_degenerate(w: PhaseSpace, catalogue: str) -> None:
+    """No density can be learned of stars on a sheet, or of copies: half of the copies would judge the other half."""
+    for name, values in zip(CARTESIAN, np.asarray(w).T, strict=True):
+        if np.ptp(values) == 0:
+            raise InputError(
+                f"all stars have the same value, {values[0]:g}",
+                file=catalogue,
+                column=name,
+                remedy="Give all six coordinates: a fit needs full phase space.",
+            )
+    rows = np.ascontiguousarray(w)
+    copies = len(rows) - len(np.unique(rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))))
+    if copies > _MOST_COPIES * len(rows):
+        raise InputError(
+            f"{copies:,} of {len(rows):,} stars are copies of others",
+            file=catalogue,
+            remedy="Keep one row of each star, for example by its source_id, and ingest the catalogue again.",
+        )
+
+
+_MOST_COPIES = 0.01
+"""Share of the stars; below it a few rows that coincide by rounding or by a join do no harm."""

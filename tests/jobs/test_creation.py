@@ -101,3 +101,36 @@ def test_later_words_win_over_earlier_ones(tmp_path):
     assert (config.seed, config.potential.members, config.flow.members) == (5, 2, 16)
     with pytest.raises(ConfigError, match=r"Did you mean 'flow\.members'"):
         fit_config(catalogue, "quick", overrides={"flow.memers": "2"})
+
+
+DEGENERATE = {
+    "one height": (lambda columns: columns["z"].fill(0.25), "ball: column 'z': all stars have the same value, 0.25"),
+    "no radial velocities": (lambda columns: columns["vx"].fill(0), "column 'vx': all stars have the same value, 0"),
+    "every star twice": (
+        lambda columns: [v.__setitem__(slice(1000, None), v[:1000]) for v in columns.values()],
+        "1,000 of 2,000 stars are copies",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_stars_of_which_no_density_can_be_learned_are_refused(case, tmp_path, root):
+    spoil, words = DEGENERATE[case]
+    rng = np.random.default_rng(0)
+    columns = {name: 0.1 * rng.normal(size=2000) for name in ("x", "y", "z", "vx", "vy", "vz")}
+    spoil(columns)
+    catalogue = CatalogueStore(tmp_path / "data").add(columns, name="ball", region=Shell(1.0))
+    with pytest.raises(InputError, match=words) as caught:
+        create(catalogue, root)
+    assert caught.value.exit_code == 2
+    assert caught.value.remedy
+    assert not root.exists()
+
+
+def test_a_few_rows_that_coincide_do_no_harm(tmp_path, root):
+    rng = np.random.default_rng(0)
+    columns = {name: 0.1 * rng.normal(size=2000) for name in ("x", "y", "z", "vx", "vy", "vz")}
+    for values in columns.values():
+        values[:10] = values[10:20]
+    catalogue = CatalogueStore(tmp_path / "data").add(columns, name="ball", region=Shell(1.0))
+    assert create(catalogue, root).manifest.stars == 2000
