@@ -30,7 +30,7 @@ STARS = 220_000
 SEED = 3
 
 _INDEPENDENT = {"repeats": 2}
-"""Few stars per orbit: stars of one orbit tell less than as many of their own, and the density shows it."""
+"""Few stars per orbit: stars of one orbit tell less than as many of their own."""
 
 _CASES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("disc-axisymmetric", {"amplitude": 0, **_INDEPENDENT}, {}),
