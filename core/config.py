@@ -17,7 +17,7 @@ FEWEST_STARS = 256
 class OptimizationConfig:
     """How long and how fast to descend."""
 
-    steps: int = setting(10_000, "largest number of steps", low=10, high=10_000_000)
+    steps: int = setting(15_000, "largest number of steps", low=10, high=10_000_000)
     epochs: float = setting(60.0, "largest number of passes over the training stars", low=0.01)
     batch: int = setting(512, "stars per step", low=16)
     learning_rate: float = setting(3e-3, "peak of the cosine schedule", low=1e-6, high=1.0)
@@ -26,6 +26,12 @@ class OptimizationConfig:
         0.02, "length of the running mean of the parameters, as a fraction of the steps", low=1e-4, high=0.5
     )
     patience: int = setting(20, "reports without a better held-out loss after which the descent stops", low=1)
+    settled: float = setting(
+        0.0,
+        "change of the scores of held-out stars between reports, relative, below which the descent stops",
+        low=0.0,
+        high=1.0,
+    )
 
     def length(self, rows: int) -> int:
         """Steps for a training set of ``rows``."""
@@ -51,7 +57,38 @@ class VelocityConfig:
     hidden: int = setting(32, "width of the two hidden layers of a layer's network", low=4, high=1024)
     components: int = setting(6, "logistics in each mixture", low=2, high=64)
     training: OptimizationConfig = section(
-        lambda: OptimizationConfig(steps=10_000, epochs=60, batch=512, learning_rate=3e-3, weight_decay=0.15)
+        lambda: OptimizationConfig(steps=15_000, epochs=60, batch=512, learning_rate=3e-3, weight_decay=0.15)
+    )
+
+
+@dataclass(frozen=True)
+class JointConfig:
+    """Flows of all six coordinates in one piece: the families joint and spline."""
+
+    layers: int = setting(12, "coupling layers, each moving one coordinate", low=6, high=96)
+    hidden: int = setting(48, "width of the two hidden layers of a layer's network", low=4, high=1024)
+    components: int = setting(8, "logistics, or bins of the spline, in each map", low=2, high=64)
+    training: OptimizationConfig = section(
+        lambda: OptimizationConfig(steps=10_000, epochs=60, batch=512, learning_rate=3e-3, weight_decay=0.03)
+    )
+
+
+@dataclass(frozen=True)
+class ContinuousConfig:
+    """The published family, FFJORD: a vector field whose flow carries the stars to a normal distribution."""
+
+    layers: int = setting(3, "hidden layers of the field", low=1, high=8)
+    hidden: int = setting(64, "width of a hidden layer", low=4, high=1024)
+    steps: int = setting(4, "steps of the solver in training; f is evaluated with twice as many", low=2, high=64)
+    match: bool = setting(True, "train by flow matching first, then by maximum likelihood")
+    transport: bool = setting(True, "pair stars and draws by optimal transport in flow matching")
+    kinetic: float = setting(0.0, "weight of the kinetic energy of the field, ∫|g|²", low=0.0)
+    jacobian: float = setting(0.0, "weight of the Jacobian of the field, ∫|∂g/∂u|²", low=0.0)
+    matching: OptimizationConfig = section(
+        lambda: OptimizationConfig(steps=8000, epochs=60, batch=512, learning_rate=3e-3, weight_decay=0.0)
+    )
+    likelihood: OptimizationConfig = section(
+        lambda: OptimizationConfig(steps=1000, epochs=60, batch=256, learning_rate=1e-3, weight_decay=0.0)
     )
 
 
@@ -59,14 +96,40 @@ class VelocityConfig:
 class FlowConfig:
     """The ensemble of flows."""
 
+    family: str = setting(
+        "factored",
+        "kind of flow: n(x) p(v|x), one smooth coupling flow, one of splines, or FFJORD",
+        choices=("factored", "joint", "spline", "continuous"),
+    )
+    mode: str = setting(
+        "joint",
+        "joint fits f(x, v); conditional p(v|x) alone, for stars selected by place in an unknown way",
+        choices=("joint", "conditional"),
+    )
     members: int = setting(4, "independent flows", low=1, high=64)
     halves: bool = setting(True, "train members on disjoint halves of the stars, for the cross-half instruments")
     coordinates: str = setting(
         "auto", "frame of the flow: auto takes disc in a rotating frame", choices=("auto", "disc", "sphere")
     )
     held_out: float = setting(0.05, "fraction of the stars kept from all members", low=0.001, high=0.5)
+    combination: str = setting("median", "best estimate of f from the members", choices=("median", "mean", "mixture"))
+    padding: float = setting(
+        0.3,
+        "outer fraction of the volume whose stars are mirrored behind the edge, for families other than factored",
+        low=0.0,
+        high=1.0,
+    )
     density: SpatialDensityConfig = section(SpatialDensityConfig)
     velocity: VelocityConfig = section(VelocityConfig)
+    joint: JointConfig = section(JointConfig)
+    continuous: ContinuousConfig = section(ContinuousConfig)
+
+    def __post_init__(self) -> None:
+        if self.mode == "conditional" and self.family != "factored":
+            raise ConfigError(
+                f"flow.mode=conditional needs flow.family=factored; got {self.family!r}",
+                remedy="Only the factored family has p(v|x) on its own.",
+            )
 
     def training_rows(self, stars: int) -> int:
         """Stars that one member is trained on, of ``stars`` in all."""

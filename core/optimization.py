@@ -24,6 +24,9 @@ Loss = Callable[[Any, Any, jax.Array], jax.Array]
 REPORTS = 40
 """How often a descent reports, and checks its held-out loss."""
 
+_QUIET_REPORTS = 3
+"""Reports in a row without a change of what is watched, after which a descent has settled."""
+
 
 class State(NamedTuple):
     """Everything that a descent needs to go on: a pytree."""
@@ -35,16 +38,24 @@ class State(NamedTuple):
     best: Any
     best_loss: jax.Array
     reports_since_best: jax.Array
+    watched: jax.Array
+    change: jax.Array
+    reports_unchanged: jax.Array
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a descent stands: mean loss since the last report, and that of the held-out rows."""
+    """Where a descent stands: mean loss since the last report, and that of the held-out rows.
+
+    ``change`` is how much the watched values moved since the last report, relative to their size; infinite at first,
+    and where nothing is watched. Of members that descend together these are means over those that are finite.
+    """
 
     step: int
     steps: int
     loss: float
     held_out: float
+    change: float
     state: State = field(repr=False)
 
 
@@ -52,38 +63,64 @@ class Progress:
 class Descent:
     """A loss and how to minimise it; what is compiled for it is shared by all runs of the same length.
 
-    ``decay`` masks the weight decay, leaf by leaf.
+    ``decay`` masks the weight decay, leaf by leaf. ``watch(parameters, held_out)`` gives values whose standing still
+    ends the descent (``config.settled``): the scores of some stars, which go on changing when the likelihood does not.
     """
 
     loss: Loss
     config: OptimizationConfig
     decay: Any = True
+    watch: Callable[[Any, Any], jax.Array] | None = None
 
     def run(
-        self, initial: Any, data: Any, held_out: Any, *, key: jax.Array, resume: State | None = None
+        self,
+        initial: Any,
+        data: Any,
+        held_out: Any,
+        *,
+        key: jax.Array,
+        resume: State | None = None,
+        together: bool = False,
     ) -> Iterator[Progress]:
         """Descend from ``initial`` parameters; ``state.best`` of the last Progress is the answer.
 
         ``data`` is a pytree of arrays whose leading axis is rows, already in random order: batches are consecutive
         rows. ``held_out`` is scored by the same loss at each report, on the running mean of the parameters.
-        Raises TrainingError when a loss stops being finite.
+        With ``together`` every argument has a leading axis of members, which one compiled program moves at once.
+        Raises TrainingError when a loss stops being finite: of members together, when those of all do.
         """
-        rows = len(jax.tree.leaves(data)[0])
-        program = _compiled(self, rows)
+        axis = 1 if together else 0
+        rows = jax.tree.leaves(data)[0].shape[axis]
+        program = _compiled(self, rows, together)
         # A batch that starts near the end is still one slice: the first rows follow the last.
-        data = jax.tree.map(lambda a: jnp.concatenate([a, a[: program.batch]]), data)
-        state = self.start(initial) if resume is None else resume
-        while int(state.step) < program.steps and int(state.reports_since_best) < self.config.patience:
-            state, loss = program.advance(state, data, key)
+        wrapped = slice(None, program.batch)
+        head = (slice(None), wrapped) if together else wrapped
+        data = jax.tree.map(lambda a: jnp.concatenate([a, a[head]], axis), data)
+        state = resume
+        if state is None:
+            state = jax.vmap(self.start)(initial, held_out) if together else self.start(initial, held_out)
+        while (step := int(np.max(state.step))) < program.steps and not self._is_over(state):
+            count = min(program.chunk, program.steps - step)
+            state, loss = program.advance(state, data, key, jnp.asarray(count))
             state, judged = program.judge(state, held_out, key)
-            if not np.isfinite(float(judged)):
-                raise TrainingError(f"the loss is no longer finite at step {int(state.step)} of {program.steps}")
-            yield Progress(int(state.step), program.steps, float(loss), float(judged), state)
+            values = np.asarray(judged)
+            finite = np.isfinite(values)
+            if not finite.any():
+                raise TrainingError(f"the loss is no longer finite at step {step + count} of {program.steps}")
+            loss, change = np.asarray(loss)[finite].mean(), np.asarray(state.change)[finite].mean()
+            report = float(loss), float(values[finite].mean()), float(change)
+            yield Progress(step + count, program.steps, *report, state)
 
-    def start(self, parameters: Any) -> State:
+    def _is_over(self, state: State) -> bool:
+        """Whether all members have stopped getting better, or changing."""
+        settled = np.asarray(state.reports_unchanged) >= _QUIET_REPORTS
+        return bool(np.all((np.asarray(state.reports_since_best) >= self.config.patience) | settled))
+
+    def start(self, parameters: Any, held_out: Any) -> State:
         """The state before the first step."""
         # The moments do not depend on the schedule's length: any will do.
         optimizer = _optimizer(self.config, self.config.steps, self.decay)
+        watched = self.watch(parameters, held_out) if self.watch else jnp.zeros(1)
         return State(
             parameters=parameters,
             mean=parameters,
@@ -92,26 +129,29 @@ class Descent:
             best=parameters,
             best_loss=jnp.full((), jnp.inf, jnp.float32),
             reports_since_best=jnp.zeros((), jnp.int32),
+            watched=jnp.zeros_like(watched),
+            change=jnp.full((), jnp.inf, jnp.float32),
+            reports_unchanged=jnp.zeros((), jnp.int32),
         )
 
 
 class _Program(NamedTuple):
     steps: int
     batch: int
-    advance: Callable[[State, Any, jax.Array], tuple[State, jax.Array]]
+    chunk: int
+    advance: Callable[[State, Any, jax.Array, jax.Array], tuple[State, jax.Array]]
     judge: Callable[[State, Any, jax.Array], tuple[State, jax.Array]]
 
 
 @lru_cache(maxsize=32)
-def _compiled(descent: Descent, rows: int) -> _Program:
+def _compiled(descent: Descent, rows: int, together: bool) -> _Program:
     config = descent.config
     batch, steps = min(config.batch, rows), config.length(rows)
     chunk = max(1, -(-steps // REPORTS))
     optimizer = _optimizer(config, steps, descent.decay)
     step = _one_step(descent.loss, optimizer, max(config.averaging * steps, 10.0), batch, rows)
 
-    def advance(state: State, data: Any, key: jax.Array) -> tuple[State, jax.Array]:
-        count = jnp.minimum(chunk, steps - state.step)
+    def advance(state: State, data: Any, key: jax.Array, count: jax.Array) -> tuple[State, jax.Array]:
         body = lambda _, carry: step(carry[0], carry[1], data, key)  # noqa: E731
         state, total = jax.lax.fori_loop(0, count, body, (state, jnp.zeros_like(state.best_loss)))
         return state, total / count
@@ -122,9 +162,27 @@ def _compiled(descent: Descent, rows: int) -> _Program:
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.mean, state.best)
         since = jnp.where(better, 0, state.reports_since_best + 1)
         loss = jnp.minimum(value, state.best_loss)
-        return state._replace(best=best, best_loss=loss, reports_since_best=since), value
+        state = state._replace(best=best, best_loss=loss, reports_since_best=since)
+        return (_watched(descent, state, held_out) if descent.watch else state), value
 
-    return _Program(steps, batch, jax.jit(advance), jax.jit(judge))
+    if together:
+        advance, judge = jax.vmap(advance, (0, 0, 0, None)), jax.vmap(judge)
+    return _Program(steps, batch, chunk, jax.jit(advance), jax.jit(judge))
+
+
+def _watched(descent: Descent, state: State, held_out: Any) -> State:
+    """The state with the change of the watched values since the last report: median of lengths, over the last axis."""
+    assert descent.watch is not None
+    now = descent.watch(state.mean, held_out)
+    length = lambda values: jnp.median(jnp.linalg.norm(values, axis=-1))  # noqa: E731
+    # Before the first report there is nothing to compare with.
+    change = jnp.where(jnp.any(state.watched != 0), length(now - state.watched) / length(now), jnp.inf)
+    quiet = change < descent.config.settled
+    return state._replace(
+        watched=now,
+        change=change.astype(state.change.dtype),
+        reports_unchanged=jnp.where(quiet, state.reports_unchanged + 1, 0),
+    )
 
 
 def _one_step(

@@ -28,6 +28,11 @@ from core.settings import from_toml, parse_assignment
 )
 @click.option("--region", "region_text", metavar="EXPR|FILE.json", help="Fit only these stars, as in 'abs(z) < 0.3'.")
 @click.option(
+    "--mode",
+    type=click.Choice(["joint", "conditional"]),
+    help="joint fits f(x, v); conditional p(v|x), for stars selected by place in an unknown way.",
+)
+@click.option(
     "--frame",
     type=click.Choice(["rotating", "inertial"]),
     help="Frame of stationarity; default: the catalogue's.",
@@ -43,6 +48,7 @@ def fit(
     config: Path | None,
     assignments: tuple[str, ...],
     region_text: str | None,
+    mode: str | None,
     frame: str | None,
     runs: str | None,
     name: str | None,
@@ -61,6 +67,7 @@ def fit(
         toml=_toml(config) if config else None,
         overrides=dict(parse_assignment(a) for a in assignments),
         frame=frame,
+        mode=mode,
     )
     region = _region(region_text) if region_text else None
     run = create_fit(

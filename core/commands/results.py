@@ -21,7 +21,8 @@ def evaluate(run: str, points: Path, out: Path, runs: str | None) -> None:
 
     found = find_run(run, runs_root(runs))
     w, has_velocity = read_points(points)
-    write_npz(out, evaluate_run(found.flow, found.potential, w, has_velocity=has_velocity))
+    how = found.manifest.config.flow.combination
+    write_npz(out, evaluate_run(found.flow, found.potential, w, has_velocity=has_velocity, combination=how))
     say(f"{out}: {len(w):,} points")
 
 

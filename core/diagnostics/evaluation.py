@@ -9,7 +9,7 @@ import numpy as np
 from core import ensemble
 from core.array_types import PhaseSpace
 from core.errors import InputError
-from core.flow.distribution_function import FlowEnsemble, best_log_df
+from core.flow.distribution_function import FlowEnsemble, combined
 from core.potential.fields import PotentialEnsemble
 
 
@@ -45,15 +45,25 @@ def read_points(path: Path) -> tuple[PhaseSpace, bool]:
 
 
 def evaluate_run(
-    flow: FlowEnsemble, potential: PotentialEnsemble, w: PhaseSpace, *, has_velocity: bool
+    flow: FlowEnsemble,
+    potential: PotentialEnsemble,
+    w: PhaseSpace,
+    *,
+    has_velocity: bool,
+    combination: str = "median",
 ) -> dict[str, np.ndarray]:
-    """Every array of INTERFACES 3 at ``w``; those of f only where there are velocities."""
+    """Every array of INTERFACES 3 at ``w``; those of f only where there are velocities.
+
+    ``combination`` says how the members make the best ln f and score (``flow.combination``). Of a conditional flow
+    ``ln_f`` is ln p(v | x).
+    """
     x = w[:, :3]
     arrays: dict[str, np.ndarray] = {"inside": np.asarray(flow.inside(w))}
     if has_velocity:
         log_df, score = flow.log_df_and_score(w)
         arrays |= {"ln_f": log_df, "score": score}
-        arrays |= {"ln_f_best": best_log_df(log_df), "score_best": ensemble.median(score)}
+        best = combined(log_df, score, combination)
+        arrays |= {"ln_f_best": best.log_df, "score_best": best.score}
     fields = {
         "potential": potential.potential(x),
         "acceleration": potential.acceleration(x),

@@ -6,9 +6,11 @@ that carry the gross run of ln n linearly (ln cosh z/h for a disc, ln(1 + r²/s�
 learn only what departs from it. Scales are read off the stars once and frozen with the flow.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -64,31 +66,87 @@ class FlowCoordinates:
             return (v - self.sun.velocity) @ self.sun.axes
         return v
 
+    def place(self, x: Float[Array, "3"]) -> Float[Array, "3"]:
+        """Three invertible coordinates of a position, of order one: for flows that model phase space in one piece."""
+        return self._disc_place(x) if self.kind == "disc" else _compact(x / self.scale[0])
+
+    def inverse_place(self, q: Float[Array, "3"]) -> Float[Array, "3"]:
+        """Heliocentric position [kpc]; inverse of :meth:`place`."""
+        if self.kind == "disc":
+            scale = jnp.asarray(self.scale, q.dtype)
+            R, azimuth, z = self.sun.R0 + q[0] * scale[0], q[1] * scale[1] / self.sun.R0, q[2] * scale[2]
+            X = jnp.stack([-R * jnp.cos(azimuth), R * jnp.sin(azimuth), z])
+            return X @ self.sun.axes + self.sun.centre
+        return _expanded(q) * self.scale[0]
+
+    def log_place_volume(self, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """ln |∂x/∂q| [kpc³] at a position: what a unit cube of :meth:`place` is worth there."""
+        if self.kind == "disc":
+            X = self.sun.galactocentric_position(x)
+            return jnp.log(jnp.hypot(X[0], X[1]) / self.sun.R0) + sum(map(math.log, self.scale))
+        t = jnp.sum((x / self.scale[0]) ** 2)
+        half_log = 0.5 * jnp.log1p(t)
+        # The slope of the compacted radius, times the square of its ratio to the radius.
+        slope = (1 + t + half_log) / (1 + t) ** 1.5
+        ratio = (1 + half_log) / jnp.sqrt(1 + t)
+        return 3 * math.log(self.scale[0]) - jnp.log(slope) - 2 * jnp.log(ratio)
+
+    def orientation(self, key: jax.Array) -> Float[Array, "3 3"]:
+        """An orthogonal matrix for the velocities of a member, so that members differ in which is moved first.
+
+        A disc keeps its own axes, in random order: across them its velocities are nearly independent (README,
+        Decisions). A sphere has none, and is turned at random (Haar measure).
+        """
+        if self.kind == "disc":
+            return jax.random.permutation(key, jnp.eye(3))
+        return jax.random.orthogonal(key, 3)
+
     @property
     def log_velocity_volume(self) -> float:
         """ln of the volume [(km/s)³] of a unit cube of standardised velocity."""
         return float(np.sum(np.log(self.velocity_scale)))
 
-    def _disc_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
+    def _disc_place(self, x: Float[Array, "3"]) -> Float[Array, "3"]:
         X = self.sun.galactocentric_position(x)
         R0 = self.sun.R0
-        z = X[2] / self.scale[2]
         along = (jnp.hypot(X[0], X[1]) - R0) / self.scale[0]
         around = R0 * jnp.arctan2(X[1], -X[0]) / self.scale[1]
+        return jnp.stack([along, around, X[2] / self.scale[2]])
+
+    def _disc_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
+        place = self._disc_place(x)
         # Heights of about 0.2, 0.5 and 1 kpc for a disc like the Galaxy's; sharper ones make its core too peaked.
-        return jnp.stack([along, around, z, *(_log_cosh(z / height) for height in (1.05, 2.6, 5.2))])
+        return jnp.concatenate([place, jnp.stack([_log_cosh(place[2] / height) for height in (1.05, 2.6, 5.2)])])
 
     def _sphere_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
         u = x / self.scale[0]
         squared = jnp.sum(u * u)
-        # Radial compaction: the outermost star of a power-law halo is a few units away, not a hundred.
-        compact = u / jnp.sqrt(1 + squared) * (1 + 0.5 * jnp.log1p(squared))
         skeleton = [0.5 * jnp.log1p(squared * s**2) for s in (0.5, 1.0, 2.0)]
-        return jnp.concatenate([compact, jnp.stack(skeleton)])
+        return jnp.concatenate([_compact(u), jnp.stack(skeleton)])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; :func:`from_json` is the inverse."""
         return asdict(self)
+
+
+def _compact(u: Float[Array, "3"]) -> Float[Array, "3"]:
+    """Radial compaction: the outermost star of a power-law halo is a few units away, not a hundred."""
+    squared = jnp.sum(u * u)
+    return u / jnp.sqrt(1 + squared) * (1 + 0.5 * jnp.log1p(squared))
+
+
+def _expanded(q: Float[Array, "3"]) -> Float[Array, "3"]:
+    """Inverse of :func:`_compact`, by halving an interval of asinh of the radius."""
+    wanted = jnp.linalg.norm(q)
+
+    def halve(_: Any, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+        middle = (bracket[0] + bracket[1]) / 2
+        radius = jnp.sinh(middle)
+        below = radius / jnp.cosh(middle) * (1 + jnp.log(jnp.cosh(middle))) < wanted
+        return jnp.where(below, middle, bracket[0]), jnp.where(below, bracket[1], middle)
+
+    low, high = jax.lax.fori_loop(0, 50, halve, (jnp.zeros_like(wanted), jnp.full_like(wanted, 40.0)))
+    return q / jnp.maximum(wanted, 1e-30) * jnp.sinh((low + high) / 2)
 
 
 def _log_cosh(u: Float[Array, ""]) -> Float[Array, ""]:

@@ -1,10 +1,11 @@
-"""Training of one member of the ensemble: first n(x), then p(v | x), by maximum likelihood.
+"""Training of the members of an ensemble: the phases of their family one after the other, by maximum likelihood.
 
-Both are fitted to the same rows; the held-out stars, common to all members, stop the descent. What it yields is the
-whole state, so the caller may store it and go on from it later, bit for bit.
+The held-out stars, common to all members, stop the descents. What training yields is the whole state, so the caller may
+store it and go on from it later, bit for bit. Members are trained one by one, which is as fast as anything on a CPU, or
+all of them in one compiled program, which fills a GPU and is spread over several where there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,150 +13,150 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float
 
 from core import ensemble
-from core.array_types import PhaseSpace
 from core.config import FlowConfig
 from core.errors import TrainingError
 from core.flow.coordinates_of_flow import fit_coordinates
-from core.flow.distribution_function import Architecture, FlowEnsemble, FlowState, graphs
+from core.flow.distribution_function import FlowEnsemble
+from core.flow.families import family_of
+from core.flow.family import Batch, Family, FlowState, Phase, TrainingStars
 from core.flow.halves import Split, split
-from core.flow.spatial_density import BallProposal, fit_proposal, log_normaliser, quadrature
-from core.optimization import Descent, Progress, State
-from core.phase_space.region import Region
+from core.flow.padding import with_mirrored
+from core.flow.spatial_density import fit_proposal
+from core.flow.whole import WholeFlow
+from core.optimization import Progress, State
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
 
-_FINE_NODES = 65_536
-
 
 class Checkpoint(NamedTuple):
-    """What training of a member resumes from: a pytree. ``phase`` is 0 for n(x), 1 for p(v | x)."""
+    """What training resumes from: a pytree.
+
+    ``phase`` counts the phases that are over, ``networks`` holds what they left, ``descent`` is the state of the one
+    that goes on.
+    """
 
     phase: Array
-    density: Any
+    networks: dict[str, Any]
     descent: State
 
 
 @dataclass(frozen=True)
 class FlowProgress:
-    """Where the training of a member stands."""
+    """Where the training of a member stands; ``fraction`` is of all its phases."""
 
     phase: str
+    fraction: float
     step: int
     steps: int
     loss: float
     held_out: float
+    change: float
     checkpoint: Checkpoint = field(repr=False)
 
 
 @dataclass(frozen=True)
 class FlowTrainer:
-    """What all members share: the stars, the split, the architecture and the quadrature of the volume."""
+    """What all members share: the stars, the split, the family and its phases."""
 
-    w: PhaseSpace
-    region: Region
-    architecture: Architecture
-    proposal: BallProposal
+    stars: TrainingStars
+    family: Family
     parts: Split
     config: FlowConfig
 
     def train(self, seed: int, half: int | None, resume: Checkpoint | None = None) -> Iterator[FlowProgress]:
         """Train the member of ``seed`` on one half of the stars (or on both); yields after every report."""
-        density_key, velocity_key, rotation_key = jax.random.split(jax.random.key(seed), 3)
-        phase = 0 if resume is None else int(resume.phase)
-        density = None if resume is None else resume.density
-        if phase == 0:
-            descent = None if resume is None else resume.descent
-            for report in self._fit_density(density_key, half, descent):
-                density = report.state.best
-                yield _progress("density", report, Checkpoint(jnp.asarray(0), density, report.state))
-        descent = resume.descent if resume is not None and phase == 1 else None
-        for report in self._fit_velocity(velocity_key, random_rotation(rotation_key), half, descent):
-            yield _progress("velocity", report, Checkpoint(jnp.asarray(1), density, report.state))
+        keys = _Keys.of(seed)
+        rotation = self.family.coordinates.orientation(keys.rotation)
+        inputs = lambda phase: self._inputs(phase, rotation, half)  # noqa: E731
+        yield from self._run(self.family.networks(keys.start), inputs, keys.descent, resume, together=False)
 
-    def template(self, phase: int) -> Checkpoint:
+    def train_together(
+        self, seeds: Sequence[int], halves: Sequence[int | None], resume: Checkpoint | None = None
+    ) -> Iterator[FlowProgress]:
+        """Train several members in one compiled program; every leaf of the checkpoint has a leading member axis.
+
+        On more than one device the members are dealt out evenly, where their number allows it. One that diverges does
+        not end the others.
+        """
+        keys = [_Keys.of(seed) for seed in seeds]
+        rotations = [self.family.coordinates.orientation(k.rotation) for k in keys]
+
+        def inputs(phase: Phase) -> tuple[Batch, Batch]:
+            each = [self._inputs(phase, r, half) for r, half in zip(rotations, halves, strict=True)]
+            return _spread_out(ensemble.stack([e[0] for e in each])), _spread_out(ensemble.stack([e[1] for e in each]))
+
+        start = _spread_out(ensemble.stack([self.family.networks(k.start) for k in keys]))
+        descents = jnp.stack([k.descent for k in keys])
+        yield from self._run(start, inputs, descents, resume, together=True)
+
+    def _run(
+        self, start: dict[str, Any], inputs: Any, key: jax.Array, resume: Checkpoint | None, *, together: bool
+    ) -> Iterator[FlowProgress]:
+        networks = start if resume is None else resume.networks
+        first = 0 if resume is None else int(np.max(resume.phase))
+        for number, phase in enumerate(self._phases):
+            if number < first:
+                continue
+            data, held_out = inputs(phase)
+            state = resume.descent if resume is not None and number == first else None
+            before = sum(p.share for p in self._phases[:number])
+            fold = jax.vmap(jax.random.fold_in, (0, None)) if together else jax.random.fold_in
+            for report in phase.descent.run(
+                networks[phase.network], data, held_out, key=fold(key, number), resume=state, together=together
+            ):
+                state = report.state
+                counted = jnp.full_like(report.state.step, number)
+                yield _progress(phase, before, report, Checkpoint(counted, networks, report.state))
+            assert state is not None
+            networks = {**networks, phase.network: state.best}
+
+    def template(self, phase: int, members: int | None = None) -> Checkpoint:
         """A checkpoint of the given phase before its first step: the shape into which a stored one is read."""
-        key = jax.random.key(0)
-        density, velocity = (
-            nnx.state(self.architecture.density(key)),
-            nnx.state(self.architecture.velocity(key)),
-        )
-        descent = self._density_descent.start(density) if phase == 0 else self._velocity_descent.start(velocity)
-        return Checkpoint(jnp.asarray(phase), density, descent)
+        networks = self.family.networks(jax.random.key(0))
+        data = self._inputs(self._phases[phase], jnp.eye(3), None)[1]
+        descent = self._phases[phase].descent.start(networks[self._phases[phase].network], data)
+        one = Checkpoint(jnp.asarray(phase), networks, descent)
+        return one if members is None else ensemble.stack([one] * members)
 
     def finish(self, seed: int, checkpoint: Checkpoint) -> FlowState:
-        """The trained member: its normaliser is recomputed on a quadrature sixteen times finer than the training's."""
-        network = nnx.merge(graphs(self.architecture)[0], checkpoint.density)
-        fine = quadrature(self.proposal, self.region, self.architecture.coordinates.sun, _FINE_NODES)
-        features = jax.jit(jax.vmap(self.architecture.coordinates.position))(jnp.asarray(fine.x, float))
-        return FlowState(
-            density=checkpoint.density,
-            velocity=checkpoint.descent.best,
-            rotation=random_rotation(jax.random.split(jax.random.key(seed), 3)[2]),
-            log_normaliser=log_normaliser(network, features, jnp.asarray(fine.volume, float)),
-        )
+        """The trained member; TrainingError where it is not fit for use."""
+        network = self._phases[int(checkpoint.phase)].network
+        networks = {**checkpoint.networks, network: checkpoint.descent.best}
+        rotation = self.family.coordinates.orientation(_Keys.of(seed).rotation)
+        state = self.family.finish(networks, rotation, self.stars, self.stars.w[self.parts.held_out])
+        if not np.isfinite(self.held_out_log_df(state)):
+            raise TrainingError("the mean ln f of its held-out stars is not finite")
+        return state
 
     def held_out_log_df(self, member: FlowState) -> float:
         """Mean ln f [kpc⁻³ (km/s)⁻³] of the held-out stars under a trained member."""
-        return float(np.mean(gather(self, [(member, None)]).log_df(self.w[self.parts.held_out])))
-
-    def _fit_density(self, key: jax.Array, half: int | None, resume: State | None) -> Iterator[Progress]:
-        data = self._features
-        return self._density_descent.run(
-            nnx.state(self.architecture.density(key)),
-            data[self.parts.rows(half)],
-            data[self.parts.held_out],
-            key=key,
-            resume=resume,
-        )
-
-    def _fit_velocity(
-        self, key: jax.Array, rotation: Array, half: int | None, resume: State | None
-    ) -> Iterator[Progress]:
-        data = jnp.concatenate([self._velocities @ rotation, self._features], 1)
-        return self._velocity_descent.run(
-            nnx.state(self.architecture.velocity(key)),
-            data[self.parts.rows(half)],
-            data[self.parts.held_out],
-            key=key,
-            resume=resume,
-        )
+        rows = self.parts.held_out
+        log_df = gather(self, [(member, None)]).log_df(self.stars.w[rows])[0]
+        return float(np.average(log_df, weights=self.stars.weight[rows]))
 
     @cached_property
-    def _features(self) -> Float[Array, "n f"]:
-        return jax.jit(jax.vmap(self.architecture.coordinates.position))(jnp.asarray(self.w[:, :3], float))
+    def _phases(self) -> tuple[Phase, ...]:
+        return self.family.phases(self.stars, self.config)
 
-    @cached_property
-    def _velocities(self) -> Float[Array, "n 3"]:
-        return jax.jit(jax.vmap(self.architecture.coordinates.velocity))(jnp.asarray(self.w, float))
+    def _inputs(self, phase: Phase, rotation: Float[Array, "3 3"], half: int | None) -> tuple[Batch, Batch]:
+        """Training and held-out rows of a member with their weights."""
+        rows, weight = phase.rows(rotation), jnp.asarray(self.stars.weight, float)
+        parts = self.parts.rows(half), self.parts.held_out[: phase.judged]
+        first, second = (Batch(rows[part], weight[part]) for part in parts)
+        return first, second
 
-    @cached_property
-    def _density_descent(self) -> Descent:
-        nodes = quadrature(self.proposal, self.region, self.architecture.coordinates.sun, self.config.density.nodes)
-        features = jax.jit(jax.vmap(self.architecture.coordinates.position))(jnp.asarray(nodes.x, float))
-        volume = jnp.asarray(nodes.volume, float)
-        graph = graphs(self.architecture)[0]
 
-        def loss(parameters: Any, batch: Float[Array, "b f"], key: jax.Array) -> Float[Array, ""]:
-            network = nnx.merge(graph, parameters)
-            return log_normaliser(network, features, volume) - jnp.mean(network(batch))
+class _Keys(NamedTuple):
+    start: jax.Array
+    descent: jax.Array
+    rotation: jax.Array
 
-        # The skip carries the gross gradient of ln n: to decay it would flatten the disc.
-        decay = _all_but("skip", nnx.state(self.architecture.density(jax.random.key(0))))
-        return Descent(loss, self.config.density.training, decay)
-
-    @cached_property
-    def _velocity_descent(self) -> Descent:
-        graph = graphs(self.architecture)[1]
-
-        def loss(parameters: Any, batch: Float[Array, "b d"], key: jax.Array) -> Float[Array, ""]:
-            flow = nnx.merge(graph, parameters).distribution(batch[:, 3:])
-            return -jnp.mean(flow.log_prob(batch[:, :3]))
-
-        return Descent(loss, self.config.velocity.training)
+    @classmethod
+    def of(cls, seed: int) -> "_Keys":
+        return cls(*jax.random.split(jax.random.key(seed), 3))
 
 
 def flow_trainer(
@@ -164,45 +165,40 @@ def flow_trainer(
     """The trainer for the stars of ``sample``; ``coordinates`` is "disc" or "sphere", ``seed`` deals the halves."""
     if not np.all(np.isfinite(sample.w)):
         raise TrainingError("some stars have coordinates that are not finite")
-    architecture = Architecture(
-        coordinates=fit_coordinates(sample.w, coordinates, sun),
-        density_hidden=config.density.hidden,
-        layers=config.velocity.layers,
-        hidden=config.velocity.hidden,
-        components=config.velocity.components,
-    )
-    return FlowTrainer(
-        w=sample.w,
-        region=sample.region,
-        architecture=architecture,
-        proposal=fit_proposal(sample.w[:, :3], sample.region),
-        parts=split(sample, config.held_out, seed, halves=config.halves),
-        config=config,
-    )
+    weight = np.ones(len(sample), np.float32) if sample.weight is None else np.asarray(sample.weight, np.float32)
+    if not (np.all(np.isfinite(weight)) and np.all(weight > 0)):
+        raise TrainingError("the weights of the stars must be positive and finite")
+    proposal = fit_proposal(sample.w[:, :3], sample.region)
+    stars = TrainingStars(sample.w, weight / weight.mean(), sample.region, proposal)
+    parts = split(sample, config.held_out, seed, halves=config.halves)
+    family = family_of(config, fit_coordinates(sample.w, coordinates, sun))
+    if isinstance(family, WholeFlow):
+        stars, parts = with_mirrored(stars, parts, config.padding, seed)
+    return FlowTrainer(stars, family, parts, config)
 
 
 def gather(trainer: FlowTrainer, members: list[tuple[FlowState, int | None]]) -> FlowEnsemble:
     """The ensemble of trained members; ``half`` is −1 for a member trained on both halves."""
     return FlowEnsemble(
-        architecture=trainer.architecture,
-        region=trainer.region,
-        proposal=trainer.proposal,
+        family=trainer.family,
+        region=trainer.stars.region,
+        proposal=trainer.stars.proposal,
         states=ensemble.stack([state for state, _ in members]),
         half=np.array([-1 if half is None else half for _, half in members]),
     )
 
 
-def random_rotation(key: jax.Array) -> Float[Array, "3 3"]:
-    """A rotation drawn uniformly (Haar measure)."""
-    return jax.random.orthogonal(key, 3)
+def _spread_out(tree: Any) -> Any:
+    """A tree of members dealt out over the devices, where their number divides evenly."""
+    devices = jax.devices()
+    if len(devices) == 1 or ensemble.size(tree) % len(devices):
+        return tree
+    mesh = jax.sharding.Mesh(np.array(devices), ("members",))
+    place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("members"))
+    return jax.device_put(tree, place)
 
 
-def _all_but(name: str, parameters: Any) -> Any:
-    """Mask of weight decay: every leaf but those of the submodule ``name``."""
-    return jax.tree.map_with_path(
-        lambda path, _: not any(getattr(part, "key", None) == name for part in path), parameters
-    )
-
-
-def _progress(phase: str, report: Progress, checkpoint: Checkpoint) -> FlowProgress:
-    return FlowProgress(phase, report.step, report.steps, report.loss, report.held_out, checkpoint)
+def _progress(phase: Phase, before: float, report: Progress, checkpoint: Checkpoint) -> FlowProgress:
+    fraction = before + phase.share * report.step / report.steps
+    numbers = (report.step, report.steps, report.loss, report.held_out, report.change)
+    return FlowProgress(phase.name, fraction, *numbers, checkpoint)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.errors import CorruptArtifactError
 from core.flow.training import Checkpoint
 from core.runs import artifacts
@@ -29,7 +31,7 @@ def load_checkpoint(
     """The newest whole checkpoint of ``identity``; None where there is none. ``template(phase)`` gives its shape."""
     for _, arrays, metadata in sorted(_readable(directory), key=lambda found: -found[0]):
         if metadata["identity"] == dict(identity):
-            phase = int(arrays[".phase"])
+            phase = int(np.max(arrays[".phase"]))
             return Checkpoint(*from_arrays(arrays, template(phase)))
     return None
 

@@ -26,13 +26,17 @@ def fit_config(
     toml: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     frame: str | None = None,
+    mode: str | None = None,
 ) -> Config:
-    """The configuration of a fit: preset, the catalogue's own frame, a TOML document, single settings."""
+    """The configuration of a fit: preset, the catalogue's own frame, a TOML document, single settings.
+
+    ``frame`` and ``mode`` stand for ``potential.frame`` and ``flow.mode``.
+    """
     config = preset(preset_name, {"potential.frame": catalogue.frame})
     if toml is not None:
         config = settings.from_toml(config, toml)
-    if frame is not None:
-        config = settings.replace(config, {"potential.frame": frame})
+    named = {"potential.frame": frame, "flow.mode": mode}
+    config = settings.replace(config, {key: value for key, value in named.items() if value is not None})
     return settings.replace(config, overrides or {})
 
 

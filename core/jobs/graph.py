@@ -7,7 +7,7 @@ remaining time are shared out.
 
 from collections.abc import Sequence
 
-from core.config import Config
+from core.config import Config, ContinuousConfig
 from core.runs.manifest import TaskSpec
 
 _START = 6.0
@@ -55,11 +55,30 @@ def _flow_tasks(pipeline: str, members: int, config: Config, stars: int) -> list
 def _flow_seconds(config: Config, stars: int) -> float:
     """CPU seconds to train one member."""
     rows = config.flow.training_rows(stars)
+    if config.flow.family == "continuous":
+        return _continuous_seconds(config.flow.continuous, rows)
+    if config.flow.family != "factored":
+        joint = config.flow.joint
+        # A layer of a spline costs about as much as one of logistics.
+        size = joint.layers * joint.hidden * (joint.hidden + 3 * joint.components)
+        return joint.training.length(rows) * _COUPLING_STEP * size * min(joint.training.batch, rows)
     density, velocity = config.flow.density, config.flow.velocity
     size = velocity.layers * velocity.hidden * (velocity.hidden + 3 * velocity.components)
-    per_step = 1.6e-3 * size / (6 * 32 * 50) * min(velocity.training.batch, rows) / 512
+    per_step = _COUPLING_STEP * size * min(velocity.training.batch, rows)
     density_step = 2.8e-3 * (density.nodes + density.training.batch) / 5120 * density.hidden / 64
     return velocity.training.length(rows) * per_step + density.training.length(rows) * density_step
+
+
+_COUPLING_STEP = 1.6e-3 / (6 * 32 * 50 * 512)
+"""Seconds for a step, by star and by weight of the networks that set the maps."""
+
+
+def _continuous_seconds(flow: ContinuousConfig, rows: int) -> float:
+    weights = flow.hidden * (7 + (flow.layers - 1) * flow.hidden + 6)
+    matching = flow.matching.length(rows) * flow.matching.batch if flow.match else 0
+    # A solved star costs six tangents at six stages of every step, there and back.
+    solved = flow.likelihood.length(rows) * flow.likelihood.batch * flow.steps * 6 * 7
+    return weights * (1e-9 * matching + 2e-9 * solved)
 
 
 def _sample_task(pipeline: str, flows: Sequence[TaskSpec], config: Config) -> TaskSpec:

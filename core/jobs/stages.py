@@ -3,10 +3,7 @@
 A stage reads the products of the stages before it and writes its own; it can be killed at any moment and called again.
 """
 
-import time
-import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,107 +13,16 @@ import numpy as np
 from core import mocks
 from core.catalog.resolve import open_catalogue
 from core.diagnostics.scalars import scalar_draws
+from core.diagnostics.star_counts import slopes
 from core.diagnostics.stationarity import PatternSpeedVerdict, mean_angular_speed, median_share
 from core.flow.distribution_function import FlowEnsemble
-from core.flow.training import FlowProgress, FlowTrainer, flow_trainer
-from core.jobs.checkpoint import load_checkpoint, save_checkpoint
-from core.phase_space.axisymmetry import axisymmetrised
-from core.phase_space.sample import PhaseSpaceSample, ScoredSample
+from core.jobs.execution import Task
+from core.jobs.flow_training import train_flows
+from core.phase_space.sample import ScoredSample
 from core.potential.training import PotentialMember, fit_convex, fit_network_member
-from core.runs import artifacts, products, star_files
+from core.runs import products, star_files
 from core.runs.artifacts import write_json
-from core.runs.manifest import TaskSpec
 from core.runs.registry import Run
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task being executed: its run, its specification, its directory, and where it reports progress.
-
-    ``report(fraction, **values)`` adds a line to the task's progress.
-    """
-
-    run: Run
-    spec: TaskSpec
-    directory: Path
-    report: Callable[..., None]
-
-    def seed(self, *words: object) -> int:
-        """A seed for the thing called ``words``, derived from the seed of the run."""
-        label = zlib.crc32(" ".join(map(str, words)).encode())
-        return int(np.random.SeedSequence([self.run.manifest.config.seed, label]).generate_state(1)[0] >> 1)
-
-    def stars(self, pipeline: str) -> PhaseSpaceSample:
-        """The stars of the run as the flows of a pipeline see them."""
-        manifest = self.run.manifest
-        sun = manifest.config.solar
-        stars = open_catalogue(manifest.catalogue.id).sample(manifest.region, sun)
-        if pipeline == "null":
-            return axisymmetrised(np.random.default_rng(self.seed("azimuths")), stars, sun)
-        return stars
-
-
-def train_flows(task: Task) -> list[Path]:
-    """Train the members of a batch one after the other; members that are whole on disk are not trained again."""
-    pipeline, members = task.spec.parameters["pipeline"], task.spec.parameters["members"]
-    config = task.run.manifest.config
-    trainer = flow_trainer(
-        task.stars(pipeline),
-        config.flow,
-        config.solar,
-        coordinates=config.flow_coordinates,
-        seed=task.seed("split"),
-    )
-    paths = []
-    for place, member in enumerate(members):
-        path = products.flow_path(task.run.products, pipeline, member)
-        if not artifacts.is_whole(path):
-            share = lambda f, place=place: (place + f) / len(members)  # noqa: E731
-            _train_member(task, trainer, pipeline, member, path, share)
-        paths.append(path)
-    return paths
-
-
-def _train_member(
-    task: Task, trainer: FlowTrainer, pipeline: str, member: int, path: Path, share: Callable[[float], float]
-) -> None:
-    half = member % 2 if trainer.config.halves else None
-    seed = task.seed("flow", pipeline, member)
-    identity = {"member": member, "seed": seed}
-    saved = time.monotonic()
-    checkpoint = load_checkpoint(task.directory, identity, trainer.template)
-    for progress in trainer.train(seed, half, checkpoint):
-        checkpoint = progress.checkpoint
-        _report_member(task, member, progress, share)
-        if time.monotonic() - saved > task.run.manifest.config.jobs.checkpoint_seconds:
-            save_checkpoint(task.directory, identity, checkpoint)
-            saved = time.monotonic()
-    assert checkpoint is not None
-    state = trainer.finish(seed, checkpoint)
-    products.write_flow_member(
-        path,
-        architecture=trainer.architecture,
-        region=trainer.region,
-        proposal=trainer.proposal,
-        state=state,
-        half=-1 if half is None else half,
-        held_out=trainer.held_out_log_df(state),
-    )
-
-
-def _report_member(task: Task, member: int, progress: FlowProgress, share: Callable[[float], float]) -> None:
-    # n(x) takes about a fifth of the time of a member.
-    done = progress.step / progress.steps
-    fraction = 0.2 * done if progress.phase == "density" else 0.2 + 0.8 * done
-    task.report(
-        share(fraction),
-        member=member,
-        phase=progress.phase,
-        step=progress.step,
-        steps=progress.steps,
-        loss=progress.loss,
-        held_out=progress.held_out,
-    )
 
 
 def draw_sample(task: Task) -> list[Path]:
@@ -133,8 +39,21 @@ def draw_sample(task: Task) -> list[Path]:
     if pipeline == products.MAIN:
         paths += [task.run.products / star_files.FLOW_SAMPLE, task.run.products / star_files.FLOW_SUMMARY]
         star_files.write_stars(paths[1], stars)
-        write_json(paths[2], {"held_out_log_df": products.held_out_log_df(task.run.products)})
+        write_json(paths[2], _flow_summary(task, stars))
     return paths
+
+
+def _flow_summary(task: Task, drawn: np.ndarray) -> dict[str, Any]:
+    """What is to be known of the flows at a glance: likelihoods, who was left out, and whether n(x) is right."""
+    flows = products.stored_flows(task.run.products)
+    config, stars = task.run.manifest.config, task.stars(products.MAIN)
+    weight = np.ones(len(stars)) if stars.weight is None else stars.weight
+    checks = slopes(stars.w[:, :3], weight, drawn[:, :3], kind=config.flow_coordinates, sun=config.solar)
+    return {
+        "held_out_log_df": [flow.held_out for flow in flows if flow.reason is None],
+        "rejected": [{"flow": flow.number, "reason": flow.reason} for flow in flows if flow.reason is not None],
+        "log_density_slopes": [{**check.to_json(), "agrees": check.agrees} for check in checks],
+    }
 
 
 def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:
@@ -147,7 +66,7 @@ def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:
         inside &= np.linalg.norm(stars[:, :3] - np.asarray(ball[0]), axis=1) < reach
     points = stars[inside][: manifest.config.sample.scored_points].astype(float)
     log_df, score = flow.log_df_and_score(points)
-    return ScoredSample(points, log_df, score, flow.half)
+    return ScoredSample(points, log_df, score, flow.half, conditional=flow.family.is_conditional)
 
 
 def fit_potentials(task: Task) -> list[Path]:

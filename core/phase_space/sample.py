@@ -43,13 +43,15 @@ class ScoredSample:
     """Points ``w`` drawn from f, with ln f and ∂ln f/∂w of every member of the ensemble.
 
     ``log_df`` is per kpc³ (km/s)³, ``score`` per kpc and per km/s. ``half`` says on which half of the stars a member
-    was trained: scores of members on different halves have independent errors.
+    was trained: scores of members on different halves have independent errors. Where it is ``conditional`` they are of
+    ln p(v | x) [per (km/s)³] instead: the density of stars in space is not known (PHYSICS 2).
     """
 
     w: PhaseSpace
     log_df: MemberLogDF
     score: MemberScore
     half: Int[np.ndarray, "m"]
+    conditional: bool = False
 
     def __len__(self) -> int:
         return len(self.w)

@@ -1,18 +1,22 @@
 """What the tasks of a run leave for others: flows, samples and potentials as sealed files."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from core import ensemble, settings
 from core.config import Config, PotentialConfig
-from core.errors import InputError, UnknownRunError
-from core.flow.distribution_function import Architecture, FlowEnsemble, FlowState, architecture_from_json
+from core.errors import InputError, TrainingError, UnknownRunError
+from core.flow.distribution_function import FlowEnsemble
+from core.flow.families import from_json
+from core.flow.family import Family, FlowState
+from core.flow.outliers import outlying
 from core.flow.spatial_density import BallProposal
 from core.phase_space import region as regions
 from core.phase_space.region import Region
@@ -26,14 +30,14 @@ MAIN = "df_seed"
 """The pipeline whose flows are the best estimate of f."""
 
 
-SCHEMA = 1
+FLOW_SCHEMA, POTENTIAL_SCHEMA = 2, 1
 """Raised whenever stored parameters would mean another function."""
 
 
-def _require_schema(path: Path, metadata: Mapping[str, Any]) -> None:
-    if metadata.get("schema") != SCHEMA:
+def _require_schema(path: Path, metadata: Mapping[str, Any], schema: int) -> None:
+    if metadata.get("schema") != schema:
         raise InputError(
-            f"it has schema {metadata.get('schema')!r}, this program reads {SCHEMA}",
+            f"it has schema {metadata.get('schema')!r}, this program reads {schema}",
             file=path,
             remedy="Read it with the version that wrote it, or fit again.",
         )
@@ -47,7 +51,7 @@ def flow_path(products: Path, pipeline: str, member: int) -> Path:
 def write_flow_member(
     path: Path,
     *,
-    architecture: Architecture,
+    family: Family,
     region: Region,
     proposal: BallProposal,
     state: FlowState,
@@ -58,8 +62,8 @@ def write_flow_member(
     arrays = {f"state{name}": array for name, array in to_arrays(state).items()}
     arrays |= {"proposal.centre": proposal.centre, "proposal.cubed_radii": proposal.cubed_radii}
     metadata = {
-        "schema": SCHEMA,
-        "architecture": architecture.to_json(),
+        "schema": FLOW_SCHEMA,
+        "family": family.to_json(),
         "region": region.to_json(),
         "half": half,
         "held_out": held_out,
@@ -67,42 +71,71 @@ def write_flow_member(
     artifacts.write_arrays(path, arrays, metadata)
 
 
+def rejection_path(products: Path, pipeline: str, member: int) -> Path:
+    """File that stands in the place of a flow whose training failed, and says why."""
+    return products / f"flow-{pipeline}-{member:03d}.rejected.json"
+
+
 def read_flow(products: Path, pipeline: str = MAIN) -> FlowEnsemble:
-    """The ensemble of all flows of a pipeline."""
-    paths = sorted(products.glob(f"flow-{pipeline}-*.safetensors"))
-    if not paths:
+    """The ensemble of the flows of a pipeline that are fit for use.
+
+    Raises TrainingError where fewer than half of them are, or none of one half of the stars.
+    """
+    members = stored_flows(products, pipeline)
+    if not members:
         raise UnknownRunError("the run has no trained flow yet", file=products.parent)
-    states, halves = [], []
-    for path in paths:
-        arrays, metadata = artifacts.read_arrays(path)
-        _require_schema(path, metadata)
-        architecture = architecture_from_json(metadata["architecture"])
+    used = [member for member in members if member.reason is None]
+    halves = {member.half for member in members}
+    if 2 * len(used) < len(members) or {member.half for member in used} != halves:
+        reasons = "; ".join(f"flow {m.number}: {m.reason}" for m in members if m.reason)
+        raise TrainingError(f"only {len(used)} of {len(members)} flows can be used, too few. {reasons}")
+    states = []
+    for member in used:
+        assert member.path is not None
+        arrays, metadata = artifacts.read_arrays(member.path)
+        _require_schema(member.path, metadata, FLOW_SCHEMA)
+        family = from_json(metadata["family"])
         parts = {name.removeprefix("state"): a for name, a in arrays.items() if name.startswith("state")}
-        states.append(from_arrays(parts, _flow_template(architecture)))
-        halves.append(metadata["half"])
+        states.append(from_arrays(parts, _flow_template(family)))
     return FlowEnsemble(
-        architecture=architecture,
+        family=family,
         region=regions.from_json(metadata["region"]),
         proposal=BallProposal(arrays["proposal.centre"], arrays["proposal.cubed_radii"]),
         states=ensemble.stack(states),
-        half=np.array(halves),
+        half=np.array([member.half for member in used]),
     )
 
 
-def held_out_log_df(products: Path) -> list[float]:
-    """Mean ln f of the held-out stars, for each flow of the best estimate."""
-    paths = sorted(products.glob(f"flow-{MAIN}-*.safetensors"))
-    return [artifacts.read_arrays(path)[1]["held_out"] for path in paths]
+@dataclass(frozen=True)
+class StoredFlow:
+    """One flow of a run: its number, its half, its mean ln f of held-out stars, and why it is not used, if so."""
+
+    number: int
+    half: int
+    held_out: float
+    path: Path | None
+    reason: str | None
 
 
-def _flow_template(architecture: Architecture) -> FlowState:
-    key = jax.random.key(0)
-    return FlowState(
-        density=nnx.state(architecture.density(key)),
-        velocity=nnx.state(architecture.velocity(key)),
-        rotation=jnp.zeros((3, 3)),
-        log_normaliser=jnp.zeros(()),
-    )
+def stored_flows(products: Path, pipeline: str = MAIN) -> list[StoredFlow]:
+    """All flows of a pipeline, those whose training failed and outliers among them, by number."""
+    found = [_trained(path) for path in sorted(products.glob(f"flow-{pipeline}-*.safetensors"))]
+    outliers = outlying([flow.held_out for flow in found])
+    found = [replace(flow, reason=reason) for flow, reason in zip(found, outliers, strict=True)]
+    for path in products.glob(f"flow-{pipeline}-*.rejected.json"):
+        values = artifacts.read_json(path)
+        found.append(StoredFlow(values["member"], values["half"], math.nan, None, values["reason"]))
+    return sorted(found, key=lambda flow: flow.number)
+
+
+def _trained(path: Path) -> StoredFlow:
+    metadata = artifacts.read_arrays(path)[1]
+    _require_schema(path, metadata, FLOW_SCHEMA)
+    return StoredFlow(int(path.stem.rsplit("-", 1)[1]), metadata["half"], metadata["held_out"], path, None)
+
+
+def _flow_template(family: Family) -> FlowState:
+    return FlowState(family.networks(jax.random.key(0)), rotation=jnp.zeros((3, 3)), log_normaliser=jnp.zeros(()))
 
 
 def write_scored(path: Path, sample: ScoredSample) -> None:
@@ -115,14 +148,15 @@ def write_scored(path: Path, sample: ScoredSample) -> None:
             "score": sample.score.astype(np.float32),
             "half": sample.half,
         },
-        {},
+        {"conditional": sample.conditional},
     )
 
 
 def read_scored(path: Path) -> ScoredSample:
     """The scored sample that :func:`write_scored` wrote."""
-    arrays, _ = artifacts.read_arrays(path)
-    return ScoredSample(arrays["w"].astype(float), arrays["log_df"], arrays["score"], arrays["half"])
+    arrays, metadata = artifacts.read_arrays(path)
+    values = arrays["w"].astype(float), arrays["log_df"], arrays["score"], arrays["half"]
+    return ScoredSample(*values, conditional=metadata["conditional"])
 
 
 def potentials_path(products: Path, pipeline: str) -> Path:
@@ -136,7 +170,7 @@ def write_potentials(
     """The potentials of a pipeline; ``mean_angular_speed`` [km/s/kpc] is that of the stars they were fitted to."""
     arrays = to_arrays(ensemble.stack([m.state for m in members]))
     metadata = {
-        "schema": SCHEMA,
+        "schema": POTENTIAL_SCHEMA,
         "potential": settings.to_dict(config),
         "members": len(members),
         "pattern_speed": [m.pattern_speed for m in members],
@@ -152,7 +186,7 @@ def read_members(products: Path, pipeline: str) -> tuple[PotentialConfig, list[P
     if not path.is_file():
         raise UnknownRunError(f"the run has no potentials of the pipeline {pipeline!r} yet", file=products.parent)
     arrays, metadata = artifacts.read_arrays(path)
-    _require_schema(path, metadata)
+    _require_schema(path, metadata, POTENTIAL_SCHEMA)
     config = settings.from_dict(Config().potential, metadata["potential"])
     count = metadata["members"]
     template = state_template(config, {name: array.shape[1:] for name, array in arrays.items()})

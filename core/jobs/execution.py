@@ -1,0 +1,41 @@
+"""A task being executed, as its stage sees it."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.catalog.resolve import open_catalogue
+from core.phase_space.axisymmetry import axisymmetrised
+from core.phase_space.sample import PhaseSpaceSample
+from core.runs.manifest import TaskSpec
+from core.runs.registry import Run
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task being executed: its run, its specification, its directory, and where it reports progress.
+
+    ``report(fraction, **values)`` adds a line to the task's progress.
+    """
+
+    run: Run
+    spec: TaskSpec
+    directory: Path
+    report: Callable[..., None]
+
+    def seed(self, *words: object) -> int:
+        """A seed for the thing called ``words``, derived from the seed of the run."""
+        label = zlib.crc32(" ".join(map(str, words)).encode())
+        return int(np.random.SeedSequence([self.run.manifest.config.seed, label]).generate_state(1)[0] >> 1)
+
+    def stars(self, pipeline: str) -> PhaseSpaceSample:
+        """The stars of the run as the flows of a pipeline see them."""
+        manifest = self.run.manifest
+        sun = manifest.config.solar
+        stars = open_catalogue(manifest.catalogue.id).sample(manifest.region, sun)
+        if pipeline == "null":
+            return axisymmetrised(np.random.default_rng(self.seed("azimuths")), stars, sun)
+        return stars
