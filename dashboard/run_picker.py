@@ -9,7 +9,7 @@ import panel as pn
 
 from core.errors import CorruptArtifactError
 from core.runs.registry import Run
-from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_held_out
+from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, facts, grouped, number, text
@@ -31,9 +31,13 @@ def run_facts(run: Run) -> dict[str, str]:
 
 
 def _flow_facts(run: Run) -> dict[str, str]:
-    held_out = read_held_out(run.products / FLOW_SUMMARY)
-    words = f"{len(held_out)} × {run.manifest.config.flow_coordinates}"
-    return {"flows": words, "held-out ln f": number(sum(held_out) / len(held_out), 5)}
+    summary, config = read_summary(run.products / FLOW_SUMMARY), run.manifest.config
+    conditional = config.flow.mode == "conditional"
+    words = f"{len(summary.held_out)} × {'conditional' if conditional else config.flow.family}"
+    if summary.rejected:
+        words += f'<br><span class="caution">{len(summary.rejected)} left out</span>'
+    title = "held-out ln p(v|x)" if conditional else "held-out ln f"
+    return {"flows": words, title: number(sum(summary.held_out) / len(summary.held_out), 5)}
 
 
 def _speed_facts(run: Run) -> dict[str, str]:

@@ -27,6 +27,7 @@ from core.jobs.creation import create_fit
 from core.jobs.launch import launch_detached
 from core.phase_space.coordinates import coordinate
 from core.phase_space.region import Everything, Region
+from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
 from core.runs.registry import Run, find_run, list_runs
 from core.runs.star_files import FLOW_SAMPLE, read_stars
@@ -69,9 +70,15 @@ class Stars:
     w: PhaseSpace
     sun: SolarPosition
     cache: BoundedCache
+    weight: PerStar | None = None
 
     def __len__(self) -> int:
         return len(self.w)
+
+    @property
+    def total(self) -> float:
+        """How many stars these stand for, up to a factor that is the same for all."""
+        return len(self.w) if self.weight is None else float(self.weight.sum())
 
     def column(self, name: str) -> PerStar:
         """A named coordinate, float32."""
@@ -85,7 +92,13 @@ class Stars:
 
     def inside(self, name: str, region: Region) -> PerStar:
         """A coordinate of the stars inside a region."""
-        values = self.column(name)
+        return self._of(region, self.column(name))
+
+    def weights(self, region: Region) -> PerStar | None:
+        """The weights of the stars inside a region, where they have any."""
+        return None if self.weight is None else self._of(region, self.weight)
+
+    def _of(self, region: Region, values: PerStar) -> PerStar:
         return values if isinstance(region, Everything) else values[self.mask(region)]
 
 
@@ -135,14 +148,15 @@ class Services:
         manifest = run.manifest
         # Not the words for the region, which many a lasso shares; and columns depend on the Sun's place.
         key = ("data", manifest.catalogue.id, manifest.region, manifest.config.solar)
-        make = lambda: self.catalogue(run).sample(manifest.region, manifest.config.solar).w  # noqa: E731
+        make = lambda: self.catalogue(run).sample(manifest.region, manifest.config.solar)  # noqa: E731
         return self._stars(key, run, make)
 
     def flow_sample(self, run: Run) -> Stars:
         """The stars drawn from a run's flow; UnknownRunError where there are none yet."""
         if not run.has(FLOW_SAMPLE):
             raise UnknownRunError(f"run {run.manifest.name!r} has not drawn its sample yet")
-        return self._stars(("flow", run.id), run, lambda: read_stars(run.products / FLOW_SAMPLE))
+        make = lambda: PhaseSpaceSample(read_stars(run.products / FLOW_SAMPLE))  # noqa: E731
+        return self._stars(("flow", run.id), run, make)
 
     def start_fit(
         self, catalogue: Catalogue, config: Config, *, preset: str, region: Region, name: str, parent: str | None = None
@@ -173,6 +187,7 @@ class Services:
             trusted=trusted_shell(manifest.config, run.flow.region) & run.flow.region.spatial_part(),
         )
 
-    def _stars(self, key: Hashable, run: Run, make: Callable[[], PhaseSpace]) -> Stars:
-        w = self._cache.get((key, "w"), make, lambda a: a.nbytes)
-        return Stars(key, w, run.manifest.config.solar, self._cache)
+    def _stars(self, key: Hashable, run: Run, make: Callable[[], PhaseSpaceSample]) -> Stars:
+        sample = self._cache.get((key, "sample"), make, lambda s: s.w.nbytes)
+        weight = None if sample.weight is None else np.asarray(sample.weight / np.mean(sample.weight), np.float32)
+        return Stars(key, sample.w, run.manifest.config.solar, self._cache, weight)

@@ -77,6 +77,13 @@ def test_a_pattern_speed_that_is_neither_is_refused(speed):
         preset("quick", {"potential.pattern_speed": speed})
 
 
+@pytest.mark.parametrize("family", ["joint", "spline", "continuous"])
+def test_only_the_factored_family_has_velocities_given_a_place(family):
+    with pytest.raises(ConfigError, match=rf"flow\.mode=conditional needs flow\.family=factored; got '{family}'"):
+        preset("quick", {"flow.mode": "conditional", "flow.family": family})
+    assert preset("quick", {"flow.mode": "conditional"}).flow.family == "factored"
+
+
 @given(st.integers(0, 10**7), st.floats(0.01, 200), st.integers(10, 10**5), st.integers(16, 4096))
 def test_a_descent_is_no_longer_than_its_steps_and_its_passes_allow(rows, epochs, steps, batch):
     length = OptimizationConfig(steps=steps, epochs=epochs, batch=batch).length(rows)

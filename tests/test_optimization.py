@@ -62,7 +62,7 @@ def test_a_resumed_descent_ends_bit_for_bit_where_an_undisturbed_one_does():
     descent = Descent(noisy, CONFIG)
     whole = list(descent.run(start(), rows(), rows(100, 1), key=KEY))
     for stopped, report in enumerate(whole):
-        state = from_arrays(to_arrays(report.state), descent.start(start()))
+        state = from_arrays(to_arrays(report.state), descent.start(start(), rows(100, 1)))
         rest = list(descent.run(start(), rows(), rows(100, 1), key=KEY, resume=state))
         assert [r.step for r in rest] == [r.step for r in whole[stopped + 1 :]]
         assert [r.held_out for r in rest] == [r.held_out for r in whole[stopped + 1 :]]

@@ -93,8 +93,10 @@ class Catalogue:
         self, w: Float[np.ndarray, "n 6"], condition: Region, region: Region | None, sun: SolarPosition
     ) -> PhaseSpaceSample:
         """The stars at ``w`` that meet ``condition``, as a sample of ``region`` in the stored volume."""
-        group = np.asarray(self.column("group")) if self.has("group") else None
-        sample = PhaseSpaceSample(w, self._narrowed(region), group)
+        group, weight = (
+            np.asarray(self.column(name)) if self.has(name) else None for name in ("group", "selection_weight")
+        )
+        sample = PhaseSpaceSample(w, self._narrowed(region), group, weight)
         if isinstance(condition, Everything):
             return sample
         inside = condition.contains_points(w, sun)

@@ -114,6 +114,7 @@ _LABELS = (
         np.int64,
     ),
     Quantity("group", "", ("orbit", "orbit_id"), np.int64),
+    Quantity("selection_weight"),
 )
 _LIGHT = (
     Quantity("phot_g_mean_mag", "mag", ("gmag", "g_mag", "phot_g")),

@@ -2,15 +2,22 @@
 
 ::
 
-    coordinates = "astrometric"     # or "cartesian", or "auto": decided by the columns that are there table
-    = "sources"               # where a file holds several: the name or the number (from 0) of the one to
-    read [columns]                       # where a name differs; "" leaves a quantity out radial_velocity =
-    "vhelio" [units]                         # where the file does not say distance = "pc" [distance] method
-    = "parallax"             # or "column": the quantity ``distance`` zero_point = -0.017             # mas;
-    subtracted from every parallax before anything else [[cuts]]                        # in this order; any
-    column of the file may be named name = "good astrometry" keep = "ruwe < 1.4" optional = true
-    # skipped where the column is absent [volume]                        # the support of n(x): a radius
-    [kpc], an expression, or a region's JSON radius = 1.0
+    coordinates = "astrometric"     # or "cartesian", or "auto": decided by the columns that are there
+    table = "sources"               # where a file holds several: the name or the number (from 0) of the one to read
+    [columns]                       # where a name differs; "" leaves a quantity out
+    radial_velocity = "vhelio"
+    selection_weight = "w"          # for how many stars each stands, where the selection is corrected for
+    [units]                         # where the file does not say
+    distance = "pc"
+    [distance]
+    method = "parallax"             # or "column": the quantity ``distance``
+    zero_point = -0.017             # mas; subtracted from every parallax before anything else
+    [[cuts]]                        # in this order; any column of the file may be named
+    name = "good astrometry"
+    keep = "ruwe < 1.4"
+    optional = true                 # skipped where the column is absent
+    [volume]                        # the support of n(x): a radius [kpc], an expression, or a region's JSON
+    radius = 1.0
 """
 
 import tomllib

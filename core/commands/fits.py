@@ -16,6 +16,7 @@ from core.jobs.status import RunStatus, duration, run_status
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
 from core.runs.registry import Run, find_run, list_runs, runs_root
+from core.runs.star_files import FLOW_SUMMARY, read_summary
 from core.settings import from_toml, parse_assignment
 
 
@@ -26,7 +27,12 @@ from core.settings import from_toml, parse_assignment
 @click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A single setting, as in flow.members=8."
 )
-@click.option("--region", "region_text", metavar="EXPR|FILE.json", help="Fit only these stars, as in 'abs(z) < 0.3'.")
+@click.option(
+    "--region",
+    "region_text",
+    metavar="EXPR|FILE.json|FILE.fits",
+    help="Fit only these stars, as in 'abs(z) < 0.3'; FITS: a HEALPix map of the largest distance.",
+)
 @click.option(
     "--mode",
     type=click.Choice(["joint", "conditional"]),
@@ -137,6 +143,10 @@ def _execute(run: Run, *, detach: bool, quiet: bool, scheduler: str | None = Non
 
 
 def _region(text: str) -> Region:
+    if text.endswith((".fits", ".fits.gz")):
+        from core.catalog.healpix_map import read_distance_mask  # astropy takes half a second to import
+
+        return read_distance_mask(text)
     if not text.endswith(".json"):
         return Expression(text)
     try:
@@ -177,4 +187,18 @@ def _report(status: RunStatus) -> str:
     lines = [_line(status), *(f"error: {line}" for line in status.error.splitlines())]
     for task in status.tasks:
         lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, *_flow_report(status.run)])
+
+
+def _flow_report(run: Run) -> list[str]:
+    """Which flows were left out, and the gradients of the density of stars beside those of the star counts."""
+    if not run.has(FLOW_SUMMARY):
+        return []
+    summary = read_summary(run.products / FLOW_SUMMARY)
+    lines = [f"  flow {flow} is left out: {reason}" for flow, reason in summary.rejected.items()]
+    for slope in summary.slopes:
+        stars = f"stars {slope.stars:+8.3f} ± {slope.stars_error:.3f}"
+        flow = f"flow {slope.flow:+8.3f} ± {slope.flow_error:.3f}"
+        verdict = "agrees" if slope.agrees else "DIFFERS"
+        lines.append(f"  gradient of ln n [1/kpc]  {slope.where:<18} {stars}   {flow}  {verdict}")
+    return lines

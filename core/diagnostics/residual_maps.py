@@ -74,10 +74,16 @@ def significance_map(
     *,
     weight: float,
     form: str = "paper",
+    squares: Real[np.ndarray, "y x"] | None = None,
 ) -> SignificanceMap:
-    """The map of raw ``data`` and ``flow`` counts on one grid; ``weight`` is N_data / N_flow of the whole samples."""
+    """The map of raw ``data`` and ``flow`` counts on one grid; ``weight`` is N_data / N_flow of the whole samples.
+
+    Where the stars have weights, ``data`` are their sums and ``squares`` the sums of their squares, the variance of
+    ``data``.
+    """
     data, scaled = np.asarray(data, float), np.asarray(flow, float) * weight
-    spread = np.sqrt(data * (1 + weight)) if form == "two-sample" else np.sqrt(data)
+    variance = data if squares is None else np.asarray(squares, float)
+    spread = np.sqrt(variance + data * weight) if form == "two-sample" else np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         significance = np.where(data > 0, (scaled - data) / spread, np.nan)
     return SignificanceMap(x, y, x_range, y_range, data, scaled, significance, weight, form)

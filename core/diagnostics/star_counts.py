@@ -6,7 +6,7 @@ under h from the stars alone, ⟨∂ ln n⟩_h = −E[∇·(h e)] / E[h]: no his
 done for stars drawn from the flow, so an edge or a mask that cuts a bin cuts it in both.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -44,8 +44,14 @@ class Slope:
         return bool(difference <= max(_TOLERANCE * abs(self.stars), _SIGMAS * error))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values; :meth:`from_json` is the inverse."""
+        return {**asdict(self), "agrees": self.agrees}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Slope":
+        """What ``to_json`` wrote."""
+        numbers = (float(values[k]) for k in ("stars", "stars_error", "flow", "flow_error"))
+        return cls(str(values["where"]), *numbers)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from core import ensemble
-from core.array_types import Mask, MemberLogDF, MemberScore, PerStar, PhaseSpace
+from core.array_types import Mask, MemberLogDF, MemberScore, PerStar, PhaseSpace, Positions
+from core.errors import InputError
 from core.flow.chunks import in_chunks
+from core.flow.factored import FactoredFlow
 from core.flow.family import Family, FlowState, seed_words
 from core.flow.spatial_density import BallProposal
 from core.phase_space.region import Region
@@ -86,6 +88,26 @@ class FlowEnsemble:
         ]
         order = np.random.default_rng(seed_words(keys[-1])).permutation(n)
         return np.concatenate(drawn)[order]
+
+    def sample_velocities(self, key: jax.Array, x: Positions) -> Float[np.ndarray, "n 3"]:
+        """A velocity [km/s] at each heliocentric position [kpc], from p(v | x) of the mixture of the members.
+
+        Raises InputError for families that have no p(v | x) of their own.
+        """
+        family = self.family
+        if not isinstance(family, FactoredFlow):
+            raise InputError(
+                f"flows of the family {family.name!r} do not give velocities at chosen positions",
+                remedy="Fit with flow.family=factored.",
+            )
+        keys = jax.random.split(key, self.members + 1)
+        member = np.random.default_rng(seed_words(keys[-1])).integers(0, self.members, len(x))
+        v = np.empty((len(x), 3))
+        for i, (each, state) in enumerate(zip(keys, self._each(), strict=False)):
+            rows = member == i
+            if rows.any():
+                v[rows] = family.draw_velocities(state, each, x[rows])
+        return v
 
     def _each(self) -> list[FlowState]:
         return [ensemble.member(self.states, i) for i in range(self.members)]

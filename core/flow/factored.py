@@ -68,9 +68,13 @@ class FactoredFlow(Family):
     ) -> Float[np.ndarray, "n 6"]:
         position_key, velocity_key = jax.random.split(key)
         x = self._draw_positions(np.random.default_rng(seed_words(position_key)), state, n, region, proposal)
+        return np.concatenate([x, self.draw_velocities(state, velocity_key, x)], 1)
+
+    def draw_velocities(self, state: FlowState, key: jax.Array, x: Positions) -> Float[np.ndarray, "n 3"]:
+        """Velocities [km/s] from p(v | x), one at each position."""
         f = _compiled(self).velocities
-        v = [f(state, jax.random.fold_in(velocity_key, i), part)[:count] for i, (part, count) in enumerate(padded(x))]
-        return np.concatenate([x, np.concatenate([np.asarray(part) for part in v])], 1)
+        v = [f(state, jax.random.fold_in(key, i), part)[:count] for i, (part, count) in enumerate(padded(x))]
+        return np.concatenate([np.asarray(part) for part in v])
 
     def _draw_positions(
         self, rng: np.random.Generator, state: FlowState, n: int, region: Region, proposal: BallProposal

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core import settings
-from core.array_types import PhaseSpace
+from core.array_types import PerStar, PhaseSpace
 from core.catalog.catalogue import Catalogue
 from core.catalog.quantities import CARTESIAN
 from core.config import Config, preset
@@ -54,7 +54,7 @@ def create_fit(
     """A run directory for a fit of the stars of ``catalogue`` inside ``region``.
 
     Raises RegionError where the volume is unbounded or has too few stars for the members of the ensemble, InputError
-    where the stars have no spread in a coordinate or are the same ones over and over.
+    where the stars have no spread in a coordinate, are the same ones over and over, or have weights of zero or less.
     """
     region = region or Everything()
     volume = catalogue.region & region
@@ -68,6 +68,7 @@ def create_fit(
     if lacking:
         raise RegionError(f"{stars:,} stars are inside {volume}, too few: {lacking.reason}", remedy=lacking.remedy)
     _refuse_degenerate(sample.w, catalogue.name)
+    _refuse_weights(sample.weight, catalogue.name)
     title = name or (catalogue.name if isinstance(region, Everything) else f"{catalogue.name} subset")
     manifest = Manifest(
         id=new_run_id(),
@@ -101,6 +102,20 @@ def _refuse_degenerate(w: PhaseSpace, catalogue: str) -> None:
             f"{copies:,} of {len(rows):,} stars are copies of others",
             file=catalogue,
             remedy="Keep one row of each star, for example by its source_id, and ingest the catalogue again.",
+        )
+
+
+def _refuse_weights(weight: PerStar | None, catalogue: str) -> None:
+    """A weight says for how many stars one stands: it is positive."""
+    if weight is None:
+        return
+    wrong = np.flatnonzero(~(np.isfinite(weight) & (weight > 0)))
+    if len(wrong):
+        raise InputError(
+            f"{len(wrong):,} of {len(weight):,} weights are not positive, the first {weight[wrong[0]]:g}",
+            file=catalogue,
+            column="selection_weight",
+            remedy="Cut such stars in the recipe, or give each the inverse of its probability to be selected.",
         )
 
 

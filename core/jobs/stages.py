@@ -39,21 +39,19 @@ def draw_sample(task: Task) -> list[Path]:
     if pipeline == products.MAIN:
         paths += [task.run.products / star_files.FLOW_SAMPLE, task.run.products / star_files.FLOW_SUMMARY]
         star_files.write_stars(paths[1], stars)
-        write_json(paths[2], _flow_summary(task, stars))
+        star_files.write_summary(paths[2], _flow_summary(task, stars))
     return paths
 
 
-def _flow_summary(task: Task, drawn: np.ndarray) -> dict[str, Any]:
-    """What is to be known of the flows at a glance: likelihoods, who was left out, and whether n(x) is right."""
+def _flow_summary(task: Task, drawn: np.ndarray) -> star_files.FlowSummary:
     flows = products.stored_flows(task.run.products)
     config, stars = task.run.manifest.config, task.stars(products.MAIN)
     weight = np.ones(len(stars)) if stars.weight is None else stars.weight
-    checks = slopes(stars.w[:, :3], weight, drawn[:, :3], kind=config.flow_coordinates, sun=config.solar)
-    return {
-        "held_out_log_df": [flow.held_out for flow in flows if flow.reason is None],
-        "rejected": [{"flow": flow.number, "reason": flow.reason} for flow in flows if flow.reason is not None],
-        "log_density_slopes": [{**check.to_json(), "agrees": check.agrees} for check in checks],
-    }
+    return star_files.FlowSummary(
+        held_out=tuple(flow.held_out for flow in flows if flow.reason is None),
+        rejected={flow.number: flow.reason for flow in flows if flow.reason is not None},
+        slopes=slopes(stars.w[:, :3], weight, drawn[:, :3], kind=config.flow_coordinates, sun=config.solar),
+    )
 
 
 def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:

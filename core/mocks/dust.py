@@ -1,13 +1,16 @@
-"""Holes that dust or a survey's scanning leaves: cones about lines of sight, behind which no star is seen.
+"""What dust does to a survey: holes behind which no star is seen, and clumps that dim what lies behind them.
 
-A selection by position alone: f is masked, and the Boltzmann equation still holds outside the holes. They are a region
-like any other, so that a fit can leave them out of its volume too.
+Both select by position alone. Holes, cones about lines of sight, mask f, and the Boltzmann equation still holds outside
+them: they are a region like any other, so that a fit can leave them out of its volume too. Clumps thin out the stars of
+a magnitude-limited catalogue in a way that its user does not know: f is wrong, p(v | x) is not (PHYSICS 2).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
+from core.array_types import PerStar, Positions
 from core.phase_space.region import Everything, Expression, Not, Or, Region
 
 
@@ -40,3 +43,32 @@ def draw_cones(rng: np.random.Generator, count: int) -> tuple[Cone, ...]:
 def outside(cones: tuple[Cone, ...]) -> Region:
     """Everything but the cones."""
     return Not(Or(tuple(cone.region for cone in cones))) if cones else Everything()
+
+
+_MODES = 128
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
+
+
+@dataclass(frozen=True)
+class Clumps:
+    """Log-normal dust: density exp(σ G − σ²/2) times its mean, G a Gaussian random field of unit variance.
+
+    ``dispersion`` is σ, ``length`` [kpc] the correlation length of G; ``seed`` draws its plane waves.
+    """
+
+    dispersion: float
+    length: float
+    seed: int
+
+    def relative_column(self, x: Positions) -> PerStar:
+        """Dust between the Sun and each position, relative to that of even dust; near one far away."""
+        column = np.zeros(len(x))
+        for node, weight in zip((_NODES + 1) / 2, _WEIGHTS / 2, strict=True):
+            column += weight * np.exp(self.dispersion * self._field(node * x) - self.dispersion**2 / 2)
+        return column
+
+    def _field(self, x: Positions) -> Float[np.ndarray, "n"]:
+        rng = np.random.default_rng(self.seed)
+        waves = rng.normal(size=(3, _MODES)) / self.length
+        phase = rng.uniform(0, 2 * np.pi, _MODES)
+        return np.sqrt(2 / _MODES) * np.cos(x @ waves + phase).sum(1)

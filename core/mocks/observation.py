@@ -14,7 +14,8 @@ from astropy.coordinates import ICRS, CartesianRepresentation, Galactic
 from jaxtyping import Float
 
 from core.array_types import PerStar, PhaseSpace, Positions
-from core.mocks.dust import draw_cones, outside
+from core.errors import InputError
+from core.mocks.dust import Clumps, draw_cones, outside
 from core.mocks.system import Progress, StationarySystem
 from core.phase_space.region import Region
 from core.phase_space.sample import PhaseSpaceSample
@@ -27,6 +28,11 @@ Table = dict[str, np.ndarray]
 
 BRIGHTEST, FAINTEST = -0.2, 3.5
 """Absolute G magnitudes of the stars: the upper main sequence."""
+
+_MOST_AT_ONCE = 2**22
+
+FAINTEST_EVER = 99.0
+"""A limit that no star is fainter than."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,11 @@ class ObservationModel:
     extinction: float = setting(0.7, "extinction in G in the plane", unit="mag/kpc", low=0.0)
     dust_height: float = setting(0.1, "scale height of the dust", unit="kpc", low=0.001)
     rv_limit: float = setting(14.0, "fainter stars have no radial velocity", unit="mag")
+    clumps: float = setting(0.0, "dispersion of ln of the dust's density: log-normal clumps", low=0.0, high=5.0)
+    clump_length: float = setting(0.5, "correlation length of the clumps", unit="kpc", low=0.01)
+    magnitude_limit: float = setting(FAINTEST_EVER, "fainter stars are not in the catalogue", unit="mag")
     holes: int = setting(0, "number of cones without stars", low=0.0, high=400.0)
-    hole_seed: int = setting(1, "seed of the cones", low=0.0)
+    hole_seed: int = setting(1, "seed of the cones and of the clumps", low=0.0)
 
     @property
     def clear(self) -> Region:
@@ -105,12 +114,28 @@ def observe(rng: np.random.Generator, w: PhaseSpace, model: ObservationModel) ->
 
 
 def apparent_magnitude(rng: np.random.Generator, x: Positions, model: ObservationModel) -> PerStar:
-    """G of upper main sequence stars, more of them faint, behind dust that thins out exponentially with height."""
-    absolute = BRIGHTEST + (FAINTEST - BRIGHTEST) * rng.random(len(x)) ** 0.45
+    """G of upper main sequence stars, more of them faint, behind the dust."""
+    absolute = BRIGHTEST + (FAINTEST - BRIGHTEST) * rng.random(len(x)) ** _FAINTNESS
+    return absolute + _dimming(x, model)
+
+
+def survival(x: Positions, model: ObservationModel) -> PerStar:
+    """The share of the stars at each position that is brighter than the limit of the catalogue."""
+    faintest = (model.magnitude_limit - _dimming(x, model) - BRIGHTEST) / (FAINTEST - BRIGHTEST)
+    return np.clip(faintest, 0, 1) ** (1 / _FAINTNESS)
+
+
+_FAINTNESS = 0.45
+
+
+def _dimming(x: Positions, model: ObservationModel) -> PerStar:
+    """Distance modulus and extinction by dust that thins out exponentially with height, in clumps if there are any."""
     distance = np.linalg.norm(x, axis=1)
     height = np.maximum(np.abs(x[:, 2]), 1e-6)
     column = distance * model.dust_height / height * -np.expm1(-height / model.dust_height)
-    return absolute + 5 * np.log10(100 * distance) + model.extinction * column
+    if model.clumps:
+        column = column * Clumps(model.clumps, model.clump_length, model.hole_seed).relative_column(x)
+    return 5 * np.log10(100 * distance) + model.extinction * column
 
 
 def parallax_error(magnitude: PerStar, floor: float) -> PerStar:
@@ -141,7 +166,8 @@ def observed_mock(
     while total < n:
         # At first as if density were even; then as the first round showed.
         lost = drawn / total if total else ((1 + model.padding) ** 3 if model.errors else 1.0)
-        mock = drawn_from.mock(rng, int(np.ceil(1.02 * (n - total) * lost)), progress=progress)
+        count = min(int(np.ceil(1.02 * (n - total) * lost)), _MOST_AT_ONCE)
+        mock = drawn_from.mock(rng, count, progress=progress)
         sample = mock.sample
         if sample.group is not None:
             # Every round has orbits of its own.
@@ -150,8 +176,16 @@ def observed_mock(
         if model.errors and sample.group is not None:
             table["group"] = sample.group
         kept = _inside(table, sample.w, region, model)
+        if model.magnitude_limit < FAINTEST_EVER:
+            bright = table["phot_g_mean_mag"] if model.errors else apparent_magnitude(rng, sample.w[:, :3], model)
+            kept = kept & (bright < model.magnitude_limit)
         lists.append(({name: column[kept] for name, column in table.items()}, sample.w[kept]))
         total, drawn = total + int(kept.sum()), drawn + len(sample)
+        if not total:
+            raise InputError(
+                f"of {drawn:,} stars none is brighter than the limit of {model.magnitude_limit:g} mag",
+                remedy="Choose a fainter observation.magnitude_limit.",
+            )
         truth = {k: v for k, v in mock.truth.items() if k == "stationarity"}
     table = {name: np.concatenate([part[name] for part, _ in lists])[:n] for name in lists[0][0]}
     w = np.concatenate([w for _, w in lists])[:n]

@@ -1,6 +1,6 @@
 """How far a survey or a dust map sees: the largest distance from the Sun in each direction, on a HEALPix map.
 
-A selection by position alone, so f inside is whole and the mask can be the support of n(x) (PHYSICS 2).
+It selects by position alone and is bounded, so it can be the support of n(x).
 """
 
 import math
@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
-from core.array_types import Mask
+from core.array_types import Mask, Positions
 from core.errors import RegionError
 from core.phase_space.region_algebra import BoundingBall, Columns, Region
 
 FINEST = 128
-"""Largest nside: half a degree. The whole map is written into every run that uses it."""
+"""Largest nside, half a degree: every run that uses a map holds all of it."""
+
+_NSIDES = frozenset(2**level for level in range(FINEST.bit_length()))
 
 _BLOCK = 1 << 18
-"""Stars looked up at once: what is computed on the way stays at some tens of megabytes, however many there are."""
+"""Stars looked up at once: what is computed on the way stays at tens of megabytes, however many there are."""
 
 
 @dataclass(frozen=True)
 class DistanceMask(Region):
-    """``r <= distances[pixel]`` [kpc] with the HEALPix pixel of the star's Galactic (l, b).
+    """``r <= distances[pixel]`` [kpc] in the HEALPix pixel of the star's Galactic direction (l, b).
 
     ``distances`` are in RING order, or NESTED where ``nested``; 0 where nothing is seen.
     """
@@ -32,7 +35,7 @@ class DistanceMask(Region):
     kind: ClassVar[str] = "distance_mask"
 
     def __post_init__(self) -> None:
-        if len(self.distances) != 12 * self.nside**2 or self.nside not in _NSIDES:
+        if self.nside not in _NSIDES or len(self.distances) != 12 * self.nside**2:
             raise RegionError(
                 f"a distance mask of {len(self.distances)} pixels is no HEALPix map",
                 remedy=f"Give 12 nside² distances with nside a power of two, at most {FINEST}.",
@@ -40,7 +43,7 @@ class DistanceMask(Region):
         bad = next((i for i, d in enumerate(self.distances) if not 0 <= d < math.inf), None)
         if bad is not None:
             raise RegionError(
-                f"the distance of pixel {bad} of a distance mask is {self.distances[bad]:g} kpc",
+                f"a distance mask reaches {self.distances[bad]:g} kpc in pixel {bad}",
                 remedy="Give finite distances, and 0 where nothing is seen.",
             )
         if not any(self.distances):
@@ -54,22 +57,21 @@ class DistanceMask(Region):
         return math.isqrt(len(self.distances) // 12)
 
     def contains(self, columns: Columns) -> Mask:
-        x, y, z = (columns(name) for name in "xyz")
-        squared_limits = np.square(self.distances)
-        inside = np.zeros(len(x), bool)
-        for first in range(0, len(x), _BLOCK):
+        xyz = [columns(name) for name in "xyz"]
+        limits = np.square(self.distances)
+        inside = np.zeros(len(xyz[0]), bool)
+        for first in range(0, len(inside), _BLOCK):
             rows = slice(first, first + _BLOCK)
-            inside[rows] = self._contains_block(*(c[rows].astype(float) for c in (x, y, z)), squared_limits)
+            inside[rows] = self._contains(np.stack([c[rows] for c in xyz], 1).astype(float), limits)
         return inside
 
-    def _contains_block(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, squared_limits: np.ndarray) -> Mask:
-        from astropy_healpix import xyz_to_healpix  # it takes a third of a second to import
+    def _contains(self, x: Positions, squared_limits: Float[np.ndarray, "p"]) -> Mask:
+        from astropy_healpix import xyz_to_healpix  # a third of a second to import, for one kind of region
 
-        squared = x**2 + y**2 + z**2
-        inside = squared == 0  # the Sun itself has no direction
+        squared = x[:, 0] ** 2 + x[:, 1] ** 2 + x[:, 2] ** 2
+        inside = squared == 0  # the Sun's own place has no direction
         near = np.flatnonzero((squared > 0) & (squared <= squared_limits.max()))
-        order = "nested" if self.nested else "ring"
-        pixel = xyz_to_healpix(x[near], y[near], z[near], self.nside, order=order)
+        pixel = xyz_to_healpix(*x[near].T, self.nside, order="nested" if self.nested else "ring")
         inside[near] = squared[near] <= squared_limits[pixel]
         return inside
 
@@ -81,6 +83,3 @@ class DistanceMask(Region):
 
     def __str__(self) -> str:
         return f"distance mask (nside {self.nside}, r < {max(self.distances):.4g} kpc)"
-
-
-_NSIDES = frozenset(2**level for level in range(FINEST.bit_length()))

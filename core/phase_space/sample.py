@@ -17,7 +17,8 @@ class PhaseSpaceSample:
     """Stars at ``w`` [kpc, km/s, heliocentric].
 
     ``region`` is the volume they fill, ``group`` labels stars that belong together (records of one orbit) and must not
-    be split between training and validation.
+    be split between training and validation. ``weight`` says for how many stars each stands: the inverse of its
+    probability to be selected.
     """
 
     w: PhaseSpace

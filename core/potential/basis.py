@@ -108,9 +108,12 @@ def disc_basis(sun: SolarPosition, rng: np.random.Generator | None) -> Basis:
     )
 
 
-def sphere_basis(stars: Positions, rng: np.random.Generator) -> Basis:
-    """Plummer spheres about the median star over a wide range of scales, and others scattered as the stars are."""
-    centre = np.median(stars, 0)
+def sphere_basis(stars: Positions, rng: np.random.Generator, centre: Float[np.ndarray, "3"] | None = None) -> Basis:
+    """Plummer spheres about ``centre`` over a wide range of scales, and others scattered as the stars are.
+
+    Without a ``centre`` it is the median star.
+    """
+    centre = np.median(stars, 0) if centre is None else centre
     radii = np.linalg.norm(stars - centre, axis=1)
     half_mass = float(np.median(radii))
     places = stars[rng.choice(np.flatnonzero(radii < 6 * half_mass), SCATTERED)]

@@ -8,9 +8,14 @@ second. Two measures against errors in the scores, which shrink the force whatev
   replace squares of the mean score in the normal equations, which removes the bias.
 
 They also tell how much of the information on Ω_p is noise: the *noise share* (near 0: a real pattern, near 1: none).
+
+Of a conditional sample ln n(x) is fitted too, with coefficients of either sign. Its product with Ω_p is taken to first
+order about the previous answer, a few times; with a fixed Ω_p or in an inertial frame there is none. Where velocities
+are Gaussian with one dispersion, ∇ln n does all that -∇Φ/σ² does and nothing can tell them apart: the *force
+information* says how far the sample is from that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -25,9 +30,19 @@ from core.errors import TrainingError
 from core.phase_space.sample import ScoredSample
 from core.potential.basis import Basis, columns
 from core.potential.reference_frame import ReferenceFrame
+from core.potential.tracer_density import TracerBasis, TracerColumns, TracerDensity, tracer_columns
 
 Matrix = Float[np.ndarray, "c c"]
 Vector = Float[np.ndarray, " c"]
+
+PRODUCT_STEPS = 4
+"""Steps for the product of Ω_p and ln n: the error squares in each, and begins at a tenth."""
+
+HOPELESS_INFORMATION = 1e-3
+"""Force information below which an answer would be made by the ridge alone."""
+
+_ROUNDING = 1e-6
+"""Size of the turning of ln f, in units of its two terms, below which it is rounding: stored scores are single."""
 
 _CHUNK = 4096
 
@@ -36,7 +51,9 @@ _CHUNK = 4096
 class Design:
     """The linear problem ``streaming = matrix @ coefficients`` of every member of the scored sample.
 
-    The last column is Ω_p's where ``turning`` says so; the first ``positive`` coefficients may not be negative.
+    The last column is Ω_p's where ``turning`` says so; the first ``positive`` coefficients may not be negative. Before
+    Ω_p stand the columns of ln n where there are ``tracers``, and ``forces`` are then the columns of unit forces along
+    three axes. ``axisymmetric``: Ω_p is free, but nothing turns at all, so that it has no column.
     """
 
     matrix: Float[np.ndarray, "m n c"]
@@ -44,6 +61,9 @@ class Design:
     half: Float[np.ndarray, "m"] | np.ndarray
     positive: int
     turning: bool
+    axisymmetric: bool = False
+    tracers: TracerColumns | None = None
+    forces: Float[np.ndarray, "m n 3"] | None = None
 
     def mean(self, half: int | None = None) -> tuple[Float[np.ndarray, "n c"], PerStar]:
         """Mean over members (of one half)."""
@@ -54,35 +74,87 @@ class Design:
     def has_halves(self) -> bool:
         return bool(np.any(self.half == 0) and np.any(self.half == 1))
 
+    @property
+    def potential_columns(self) -> int:
+        """Number of columns of Φ, which come first."""
+        tracers = 0 if self.tracers is None else self.tracers.streaming.shape[1]
+        return self.matrix.shape[-1] - self.turning - tracers
+
+    def about(self, answer: Vector) -> "Design":
+        """The problem with the product of Ω_p and ln n to first order about ``answer``."""
+        assert self.tracers is not None
+        speed, density = np.float32(answer[-1]), answer[self.potential_columns : -1].astype(np.float32)
+        turned = self.tracers.turning @ density
+        matrix = self.matrix.copy()
+        matrix[..., self.potential_columns : -1] += speed * self.tracers.turning
+        matrix[..., -1] += turned
+        return replace(self, matrix=matrix, streaming=self.streaming + speed * turned)
+
 
 @dataclass(frozen=True)
 class LinearFit:
     """Coefficients of the basis, Ω_p [km/s/kpc] or None, and what the instruments say of it.
 
-    ``noise_share`` is None without two halves or without a free Ω_p. ``weights`` are those of the last iteration.
+    ``noise_share`` is None without two halves or without a free Ω_p. Where nothing turns at all, an exactly
+    axisymmetric sample, Ω_p is NaN and its noise share 1. ``weights`` are those of the last iteration.
+
+    Of a conditional sample, ``tracer_density`` is ln n, and ``axis_information`` says for each of three axes of the
+    basis how much of what a force does to the velocities no ln n can do: the share of its column that is left when
+    those of ln n are taken out, from products of the two halves where there are any. Without them noise counts as
+    information. Errors in the scores weigh the more the less of it there is.
     """
 
     coefficients: Vector
     pattern_speed: float | None
     noise_share: float | None
     weights: PerStar
+    tracer_density: TracerDensity | None = None
+    axis_information: Float[np.ndarray, "3"] | None = None
+
+    @property
+    def force_information(self) -> float | None:
+        """That of the axis with the least: 0 where the force and ln n are one unknown, 1 where n is known."""
+        return None if self.axis_information is None else float(np.clip(self.axis_information.min(), 0, 1))
 
 
-def design(sample: ScoredSample, frame: ReferenceFrame, basis: Basis, config: PotentialConfig) -> Design:
-    """The linear problem of a scored sample: columns ∇φ_k · ∂ln f/∂v, and Ω_p's where it is free."""
-    gradients = _gradients(basis, config.harmonics, sample.w[:, :3])
+def design(
+    sample: ScoredSample,
+    frame: ReferenceFrame,
+    basis: Basis,
+    config: PotentialConfig,
+    tracers: TracerBasis | None = None,
+) -> Design:
+    """The linear problem of a scored sample: columns ∇φ_k · ∂ln f/∂v, those of ``tracers``, Ω_p's where it is free.
+
+    A conditional sample needs ``tracers``, a joint one has none.
+    """
     score_v = sample.score[:, :, 3:].astype(np.float32)
-    matrix = np.einsum("nci,mni->mnc", gradients, score_v, optimize=True)
+    gradients = _gradients(basis, config.harmonics, sample.w[:, :3])
+    parts = [np.einsum("nci,mni->mnc", gradients, score_v, optimize=True)]
     streaming = np.stack([frame.streaming(sample.w, s) for s in sample.score])
     turning = np.stack([frame.turning(sample.w, s) for s in sample.score])
     free = frame.rotates and config.pattern_speed == "free"
-    if free:
-        matrix = np.concatenate([matrix, turning[..., None].astype(np.float32)], -1)
-    elif frame.rotates:
-        streaming = streaming - float(config.pattern_speed) * turning
+    axisymmetric = free and _is_rounding(turning, frame, sample)
+    fixed = float(config.pattern_speed) if frame.rotates and not free else 0.0
+    density = forces = None
+    if tracers is not None:
+        density = tracer_columns(tracers, frame, sample.w)
+        column = fixed * density.turning - density.streaming
+        parts.append(np.broadcast_to(column.astype(np.float32), (sample.members, *column.shape)))
+        forces = score_v @ np.asarray(basis.axes, np.float32).T
+    if free and not axisymmetric:
+        parts.append(turning[..., None].astype(np.float32))
+    matrix, streaming = np.concatenate(parts, -1), (streaming - fixed * turning).astype(np.float32)
     if not (np.all(np.isfinite(matrix)) and np.all(np.isfinite(streaming))):
         raise TrainingError("some scores are not finite: a flow has diverged")
-    return Design(matrix, streaming.astype(np.float32), sample.half, basis.positive, free)
+    turns = free and not axisymmetric
+    return Design(matrix, streaming, sample.half, basis.positive, turns, axisymmetric, density, forces)
+
+
+def _is_rounding(turning: Float[np.ndarray, "m n"], frame: ReferenceFrame, sample: ScoredSample) -> bool:
+    """Whether the terms of the turning of ln f, in x and in v, cancel."""
+    in_velocity = np.stack([frame.turning(sample.w, s * [0, 0, 0, 1, 1, 1]) for s in sample.score])
+    return bool(np.mean(turning**2) <= _ROUNDING**2 * np.mean(in_velocity**2))
 
 
 @partial(jax.jit, static_argnums=1)
@@ -101,30 +173,63 @@ def solve(problem: Design, config: PotentialConfig, weights: PerStar | None = No
 
     Raises TrainingError where nothing is constrained.
     """
+    answer, weights = _solve_linear(problem, config, weights)
+    if problem.tracers is not None and problem.turning:
+        for _ in range(PRODUCT_STEPS):
+            answer, _ = _solve_linear(problem.about(answer), config, weights)
+    if not np.any(answer[: problem.positive] > 0):
+        raise TrainingError("the scores hold no attraction at all: no potential of positive density fits them")
+    speed, share = None, None
+    if problem.axisymmetric:
+        speed, share = float("nan"), 1.0
+    elif problem.turning:
+        # Of p(v|x) alone: the turning of ln n is the same for both halves, noise or not.
+        speed, share = float(answer[-1]), noise_share(problem, weights, answer) if problem.has_halves else None
+    potential = problem.potential_columns
+    fit = LinearFit(answer[:potential], speed, share, weights)
+    if problem.tracers is None:
+        return fit
+    density = problem.tracers.density(answer[potential : len(answer) - problem.turning])
+    return replace(fit, tracer_density=density, axis_information=_axis_information(problem, weights))
+
+
+def _solve_linear(problem: Design, config: PotentialConfig, weights: PerStar | None) -> tuple[Vector, PerStar]:
     members = len(problem.matrix)
     mean, target = problem.mean()
     fixed = weights is not None
     weights = np.ones(len(target), np.float32) if weights is None else weights
-    answer = _least_squares(problem, config, mean, target, weights)
+    # Halves give the answer by their instruments, so that this one is for the weights.
+    if not (fixed and problem.has_halves):
+        answer = _least_squares(problem, config, mean, target, weights)
     if members > 1 and not fixed:
         for _ in range(config.reweights):
             weights = _updated_weights(problem, answer)
             answer = _least_squares(problem, config, mean, target, weights)
-    share = None
     if problem.has_halves:
         answer = _instrumental(problem, config, weights)
-        share = noise_share(problem, weights, answer) if problem.turning else None
-    if not np.any(answer[: problem.positive] > 0):
-        raise TrainingError("the scores hold no attraction at all: no potential of positive density fits them")
-    speed = float(answer[-1]) if problem.turning else None
-    return LinearFit(answer[: len(answer) - problem.turning], speed, share, weights)
+    return answer, weights
+
+
+def _axis_information(problem: Design, weights: PerStar) -> Float[np.ndarray, "3"]:
+    """1 - (what ln n can imitate)/(all) of the power of a unit force's column, for each of the three axes.
+
+    Raises TrainingError where next to nothing is left.
+    """
+    assert problem.tracers is not None and problem.forces is not None
+    halves = (0, 1) if problem.has_halves else (None, None)
+    one, other = (problem.forces[slice(None) if h is None else problem.half == h].mean(0) for h in halves)
+    information = problem.tracers.left(one, other, weights)
+    if information.min() < HOPELESS_INFORMATION:
+        raise TrainingError(
+            "velocities are Gaussian with one dispersion, so that the force cannot be told from the density of the stars"
+        )
+    return information
 
 
 def _updated_weights(problem: Design, answer: Vector) -> PerStar:
     """1 / (member variance + residual² + floor): noisy scores near the edges of f would dominate a plain fit."""
-    members = len(problem.matrix)
     residuals = problem.streaming - problem.matrix @ answer.astype(np.float32)
-    spread = residuals.var(0) * members / (members - 1) + residuals.mean(0) ** 2
+    spread = np.mean(residuals**2, 0)
     weights = 1 / (spread + np.quantile(spread, 0.3) + 1e-30)
     return np.asarray(weights / weights.mean(), np.float32)
 
@@ -151,10 +256,19 @@ def _instrumental(problem: Design, config: PotentialConfig, weights: PerStar) ->
     other = _moments(b, a, y, weights)[1]
     moment = (moment + other) / 2
     plain, plain_moment = _moments(*_repeat(problem.mean()), weights)
-    if problem.turning and gram[-1, -1] < 0.4 * plain[-1, -1]:
-        gram[-1], gram[:, -1], moment[-1] = plain[-1], plain[:, -1], plain_moment[-1]
-    return _non_negative(gram, moment, np.diag(plain), problem.positive, config.ridge)
+    unresolved = problem.turning and gram[-1, -1] < 0.4 * plain[-1, -1]
+    if not unresolved:
+        return _non_negative(gram, moment, np.diag(plain), problem.positive, config.ridge)
+    size, speed = np.diag(plain)[:-1], 0.0
+    for _ in range(STEPS):
+        rest = _non_negative(gram[:-1, :-1], moment[:-1] - gram[:-1, -1] * speed, size, problem.positive, config.ridge)
+        speed = (plain_moment[-1] - plain[-1, :-1] @ rest) / plain[-1, -1]
+        if TRACE: print("     speed", speed)
+    return np.append(rest, speed)
 
+
+STEPS=10
+TRACE=False
 
 def _repeat(
     pair: tuple[Float[np.ndarray, "n c"], PerStar],

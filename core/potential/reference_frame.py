@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from core.array_types import PerStar, PhaseSpace
+from core.array_types import PerStar, PhaseSpace, Positions
 from core.phase_space.solar_position import SolarPosition
 
 KINDS = ("rotating", "inertial")
@@ -35,9 +35,16 @@ class ReferenceFrame:
 
     def turning(self, w: PhaseSpace, score: PhaseSpace) -> PerStar:
         """Change of ln f under a turn by one radian about the axis: what multiplies Ω_p in the residual."""
-        X, V = w[:, :3] - self.centre, w[:, 3:] + self.velocity
-        axis = self.axis if self.axis is not None else np.zeros(3)
-        return np.sum(np.cross(axis, X) * score[:, :3], 1) + np.sum(np.cross(axis, V) * score[:, 3:], 1)
+        V = w[:, 3:] + self.velocity
+        return np.sum(self.circling(w[:, :3]) * score[:, :3], 1) + np.sum(np.cross(self._axis, V) * score[:, 3:], 1)
+
+    def circling(self, x: Positions) -> Positions:
+        """axis × X [kpc]: where a point moves under a turn by one radian about the axis."""
+        return np.cross(self._axis, x - self.centre)
+
+    @property
+    def _axis(self) -> Float[np.ndarray, "3"]:
+        return self.axis if self.axis is not None else np.zeros(3)
 
 
 def reference_frame(kind: str, sun: SolarPosition) -> ReferenceFrame:

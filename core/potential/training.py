@@ -34,6 +34,7 @@ from core.potential.neural import (
     network_state,
 )
 from core.potential.reference_frame import reference_frame
+from core.potential.tracer_density import TracerBasis, disc_tracers, kinematic_centre, sphere_tracers
 
 
 class LinearState(NamedTuple):
@@ -101,9 +102,16 @@ def fit_convex(
     """One member of the convex solver; given ``weights`` they are used instead of being found."""
     rng = np.random.default_rng(seed)
     frame = reference_frame(config.frame, sun)
-    basis = disc_basis(sun, rng) if basis_kind(config) == "disc" else sphere_basis(sample.w[:, :3], rng)
+    tracers: TracerBasis
+    if basis_kind(config) == "disc":
+        basis, tracers = disc_basis(sun, rng), disc_tracers(sun)
+    else:
+        x = sample.w[:, :3]
+        centre = kinematic_centre(sample.w) if sample.conditional else np.median(x, 0)
+        basis, tracers = sphere_basis(x, rng, centre), sphere_tracers(x, centre)
     points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
-    fit = solve(design(points, frame, basis, config), config, weights)
+    problem = design(points, frame, basis, config, tracers if sample.conditional else None)
+    fit = solve(problem, config, weights)
     state = LinearState(basis, jnp.asarray(fit.coefficients))
     speed = fit.pattern_speed
     if speed is None and frame.rotates:

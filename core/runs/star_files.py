@@ -1,5 +1,7 @@
-"""The sample of a flow as a file: what the comparison with the data reads, without JAX."""
+"""The sample and the summary of a run's flows as files: what the comparison with the data reads, without JAX."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.array_types import PhaseSpace
+from core.diagnostics.star_counts import Slope
 from core.errors import CorruptArtifactError
 from core.runs import artifacts
 
@@ -46,12 +49,38 @@ def read_stars(path: Path) -> PhaseSpace:
     return np.stack([table[name].to_numpy() for name in COLUMNS], 1)
 
 
-def read_held_out(path: Path) -> list[float]:
-    """Mean ln f of the held-out stars under each flow of the best estimate, as the summary of the flows holds it."""
+@dataclass(frozen=True)
+class FlowSummary:
+    """What is to be known of a run's flows at a glance.
+
+    ``held_out`` is the mean ln f of the held-out stars under each flow in use, ``rejected`` says which are not in use
+    and why, ``slopes`` compare the gradients of ln n with those of the stars (:mod:`core.diagnostics.star_counts`).
+    """
+
+    held_out: tuple[float, ...]
+    rejected: Mapping[int, str]
+    slopes: tuple[Slope, ...]
+
+
+def write_summary(path: Path, summary: FlowSummary) -> None:
+    """The summary as JSON."""
+    document = {
+        "held_out_log_df": summary.held_out,
+        "rejected": [{"flow": flow, "reason": reason} for flow, reason in summary.rejected.items()],
+        "log_density_slopes": [slope.to_json() for slope in summary.slopes],
+    }
+    artifacts.write_json(path, document)
+
+
+def read_summary(path: Path) -> FlowSummary:
+    """The summary that :func:`write_summary` wrote; CorruptArtifactError where it is damaged."""
     try:
-        held_out = [float(value) for value in artifacts.read_json(path)["held_out_log_df"]]
-    except (KeyError, TypeError, ValueError) as error:
+        values = artifacts.read_json(path)
+        held_out = tuple(float(value) for value in values["held_out_log_df"])
+        rejected = {int(entry["flow"]): str(entry["reason"]) for entry in values["rejected"]}
+        slopes = tuple(Slope.from_json(entry) for entry in values["log_density_slopes"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptArtifactError(f"{path} is damaged: {error!r}") from error
     if not held_out:
         raise CorruptArtifactError(f"{path} is damaged: it knows of no flow")
-    return held_out
+    return FlowSummary(held_out, rejected, slopes)

@@ -15,6 +15,8 @@ from core.diagnostics.residual_maps import SignificanceMap, significance_map
 from core.phase_space.coordinates import COORDINATES, coordinate
 from core.phase_space.region import Region
 from core.runs.registry import Run
+from core.runs.star_files import FLOW_SUMMARY, read_summary
+from dashboard.density_check import density_check
 from dashboard.plots.density_maps import Interval, ProjectionFigures, count_stars
 from dashboard.services import Services, Stars
 from dashboard.session import Session, decoded, encoded
@@ -34,7 +36,7 @@ class Comparison:
     @property
     def weight(self) -> float:
         """N_data / N_flow of the whole samples."""
-        return len(self.data) / len(self.flow)
+        return self.data.total / self.flow.total
 
     def home(self, name: str) -> Interval:
         """The range of a coordinate that holds all but the outermost stars."""
@@ -50,11 +52,15 @@ class Comparison:
         self, x: str, y: str, ranges: tuple[Interval, Interval], region: Region, bins: int, form: str
     ) -> SignificanceMap:
         """Data, flow and significance in one projection."""
+        weight = self.data.weights(region)
         counts = [
-            count_stars(stars.inside(x, region), stars.inside(y, region), *ranges, bins)
+            count_stars(stars.inside(x, region), stars.inside(y, region), *ranges, bins, stars.weights(region))
             for stars in (self.data, self.flow)
         ]
-        return significance_map(x, y, *ranges, *counts, weight=self.weight, form=form)
+        squares = None
+        if weight is not None:
+            squares = count_stars(self.data.inside(x, region), self.data.inside(y, region), *ranges, bins, weight**2)
+        return significance_map(x, y, *ranges, *counts, weight=self.weight, form=form, squares=squares)
 
 
 class ProjectionRow:
@@ -138,6 +144,7 @@ class FlowQuality(pn.viewable.Viewer):
         for x, y in _pairs(session.projections):
             self.rows.append(ProjectionRow(self, x, y))
         self._column = pn.Column(*(row.view for row in self.rows), sizing_mode="stretch_width", margin=0)
+        self._check = card(text(density_check(read_summary(run.products / FLOW_SUMMARY))))
         session.param.watch(lambda event: self._each("refresh"), ["bins", "form"])
         session.param.watch(lambda event: with_document(self._each, "reshade"), "scale")
         session.param.watch(lambda event: with_document(self._subset_changed), "subset")
@@ -210,7 +217,7 @@ class FlowQuality(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.Column:
         head = pn.Row(self._strip, self._add, sizing_mode="stretch_width", margin=0)
-        return pn.Column(head, self._column, sizing_mode="stretch_width", margin=0)
+        return pn.Column(head, self._column, self._check, sizing_mode="stretch_width", margin=0)
 
 
 def _pairs(projections: str) -> list[tuple[str, str]]:

@@ -43,11 +43,16 @@ SIGNIFICANCE_LIMIT = 5.0
 HEIGHT = 316
 
 
-def count_stars(x: PerStar, y: PerStar, x_range: Interval, y_range: Interval, bins: int) -> Counts:
-    """Stars per bin of a ``bins`` × ``bins`` grid: row 0 is the lowest y."""
+def count_stars(
+    x: PerStar, y: PerStar, x_range: Interval, y_range: Interval, bins: int, weight: PerStar | None = None
+) -> Counts:
+    """Stars per bin of a ``bins`` × ``bins`` grid, or the sums of their weights: row 0 is the lowest y."""
     canvas = datashader.Canvas(plot_width=bins, plot_height=bins, x_range=x_range, y_range=y_range)
-    frame = pd.DataFrame({"x": x, "y": y}, copy=False)
-    return np.asarray(canvas.points(frame, "x", "y", agg=datashader.count()).values, float)
+    if weight is None:
+        frame, of = pd.DataFrame({"x": x, "y": y}, copy=False), datashader.count()
+    else:
+        frame, of = pd.DataFrame({"x": x, "y": y, "weight": weight}, copy=False), datashader.sum("weight")
+    return np.nan_to_num(np.asarray(canvas.points(frame, "x", "y", agg=of).values, float))
 
 
 class ProjectionFigures:

@@ -1,31 +1,25 @@
 """Accuracy and cost of the distribution function against exact truth: ``python tests/benchmarks/flows.py``.
 
 Trains members with the settings of the ``quick`` preset on mocks whose f is known, in one thread, and prints tables:
-the likelihood gap and the score errors, median|Δs| / median|s| over 2¹⁵ other stars; the slope of d ln n/dz against the
-truth in bins of height with the errors of the gradient in R and φ; evaluations and samples per second. CPU seconds
-include compiling. Every figure is the median over ``--seeds`` realisations of the stars.
+likelihood gap and score errors; the slope of d ln n/dz against the truth in bins of height with the errors of the
+gradient in R and φ; evaluations and samples per second. Every figure is the median
+over ``--seeds`` realisations of the stars.
 """
 
 import argparse
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
-
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from exact_truth import STARS, Trained, cells, errors, others, trained  # sets the number of threads: before JAX
 
-from core import mocks
-from core.config import preset
-from core.flow.distribution_function import FlowEnsemble, best_log_df
-from core.flow.training import FlowTrainer, flow_trainer, gather
+from core import ensemble
 from core.mocks.disc import ExactDisc
-from core.mocks.system import StationarySystem, evaluate
+from core.mocks.system import evaluate
 
-STARS, HELD_OUT = 2**17, 2**15
 HEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9)
 
 
@@ -40,74 +34,49 @@ def main() -> None:
         print()
 
 
-def trained(name: str, seed: int, members: int, *, halves: bool) -> tuple[StationarySystem, FlowTrainer, FlowEnsemble]:
-    """A mock's system and an ensemble of flows for its stars."""
-    system = mocks.system(name, {})
-    stars = system.sample(np.random.default_rng(seed), STARS)
-    config = preset("quick", {"flow.halves": halves})
-    coordinates = "disc" if system.frame == "rotating" else "sphere"
-    trainer = flow_trainer(stars, config.flow, config.solar, coordinates=coordinates, seed=seed)
-    states = []
-    for member in range(members):
-        half = member % 2 if halves else None
-        for progress in trainer.train(100 * seed + member, half):
-            checkpoint = progress.checkpoint
-        states.append((trainer.finish(100 * seed + member, checkpoint), half))
-    return system, trainer, gather(trainer, states)
+CASES = (
+    ("plummer", 1, False),
+    ("plummer", 6, True),
+    ("shu-disc", 1, False),
+    ("freeman", 1, False),
+)
+"""Mock, members, and whether they share the stars in halves."""
 
 
 def accuracy(seeds: int) -> Iterator[str]:
     """Likelihood gap and score errors of one member and of ensembles."""
     yield "| mock | members | nll gap [nat] | score x | score v | r < 0.8 kpc | r > 0.95 kpc | CPU-s |"
     yield "|---|---|---|---|---|---|---|---|"
-    for name, members, halves in (("plummer", 1, False), ("plummer", 6, True), ("shu-disc", 1, False)):
-        rows = [_accuracy(name, seed, members, halves=halves) for seed in range(seeds)]
-        values = np.median(rows, 0)
+    for name, members, halves in CASES:
+        rows = []
+        for seed in range(seeds):
+            one = trained(name, seed, members, halves=halves)
+            rows.append([*errors(one, seed), one.seconds])
         forms = ("{:.4f}", "{:.3f}", "{:.3f}", "{:.3f}", "{:.3f}", "{:.0f}")
-        cells = [form.format(v) if np.isfinite(v) else "–" for form, v in zip(forms, values, strict=True)]
-        yield f"| {name} | {members} | " + " | ".join(cells) + " |"
-
-
-def _accuracy(name: str, seed: int, members: int, *, halves: bool) -> list[float]:
-    start = time.process_time()
-    system, _, flow = trained(name, seed, members, halves=halves)
-    seconds = time.process_time() - start
-    w = np.asarray(system.sample(np.random.default_rng(1000 + seed), HELD_OUT).w, float)
-    exact, score = system.ln_f(w), system.score(w)
-    log_df, scores = flow.log_df_and_score(w)
-    mean = np.median(scores, 0)
-
-    def error(part: slice, rows: np.ndarray) -> float:
-        if not rows.any():
-            return np.nan
-        size = np.linalg.norm(score[rows, part], axis=1)
-        return float(np.median(np.linalg.norm((mean - score)[rows, part], axis=1)) / np.median(size))
-
-    r, everywhere = np.linalg.norm(w[:, :3], axis=1), np.ones(len(w), bool)
-    edge = (r < 0.8, r > 0.95) if system.frame == "rotating" else (~everywhere, ~everywhere)
-    space, velocity = slice(0, 3), slice(3, 6)
-    gap = float(np.mean((exact - best_log_df(log_df))[np.isfinite(exact)]))
-    errors = [error(space, everywhere), error(velocity, everywhere), *(error(space, part) for part in edge)]
-    return [gap, *errors, seconds]
+        yield f"| {name} | {members}{' on halves' if halves else ''} | {cells(forms, np.median(rows, 0))} |"
 
 
 def density(seeds: int) -> Iterator[str]:
     """n(x) of a Shu disc in a ball: slopes of d ln n/dz by height, errors of the gradient in R and φ."""
     yield "| n(x) of a Shu disc | " + " | ".join(f"{a:g}–{b:g}" for a, b in _bins()) + " | R [/kpc] | φ [/kpc] |"
     yield "|---" * (len(HEIGHTS) + 2) + "|"
-    values = np.median([_density(seed) for seed in range(seeds)], 0)
-    cells = [f"{v:.3f}" for v in values[:-2]] + [f"{v:.4f}" for v in values[-2:]]
-    yield f"| mean of two members, {STARS:,} stars | " + " | ".join(cells) + " |"
+    for stars in (STARS, 2 * STARS):
+        values = np.median([_density(seed, stars) for seed in range(seeds)], 0)
+        forms = ("{:.3f}",) * len(_bins()) + ("{:.4f}",) * 2
+        yield f"| two members on halves of {stars:,} stars | {cells(forms, values)} |"
 
 
-def _density(seed: int) -> list[float]:
-    system, trainer, flow = trained("shu-disc", seed, 2, halves=True)
-    assert isinstance(system, ExactDisc)
-    x = np.asarray(system.sample(np.random.default_rng(1000 + seed), HELD_OUT).w[:, :3], float)
+DENSITY_ALONE = {"flow.velocity.training.steps": 10}
+
+
+def _density(seed: int, stars: int) -> list[float]:
+    one = trained("shu-disc", seed, 2, halves=True, stars=stars, overrides=DENSITY_ALONE)
+    assert isinstance(one.system, ExactDisc)
+    x = others(one.system, seed)[:, :3]
     x = x[np.linalg.norm(x, axis=1) < 0.95]
-    true = evaluate(_ln_n_gradient, system, x)
-    fitted = _fitted_gradient(trainer, flow, x)
-    sun = trainer.architecture.coordinates.sun
+    true = evaluate(_ln_n_gradient, one.system, x)
+    fitted = _fitted_gradient(one, x)
+    sun = one.flow.family.coordinates.sun
     X = sun.galactocentric_position(x)
     R = np.hypot(X[:, 0], X[:, 1])
 
@@ -135,29 +104,22 @@ def _ln_n_gradient(system: ExactDisc, x: jax.Array) -> jax.Array:
     return jax.grad(ln_n)(x)
 
 
-def _fitted_gradient(trainer: FlowTrainer, flow: FlowEnsemble, x: np.ndarray) -> np.ndarray:
+def _fitted_gradient(one: Trained, x: np.ndarray) -> np.ndarray:
     """Mean over members of ∂ln n/∂x."""
-    from flax import nnx
-
-    from core import ensemble
-    from core.flow.distribution_function import graphs
-
-    def gradient(state: object, y: jax.Array) -> jax.Array:
-        network = nnx.merge(graphs(trainer.architecture)[0], state)
-        return jax.grad(lambda point: network(trainer.architecture.coordinates.position(point)))(y)
-
-    many = jax.jit(jax.vmap(gradient, in_axes=(None, 0)))
-    parts = [many(ensemble.member(flow.states, m).density, jnp.asarray(x, jnp.float32)) for m in range(flow.members)]
-    return np.mean([np.asarray(part, float) for part in parts], 0)
+    gradient = jax.jit(jax.vmap(jax.grad(one.flow.family.log_density, argnums=1), in_axes=(None, 0)))
+    states = [ensemble.member(one.flow.states, m) for m in range(one.flow.members)]
+    return np.mean([np.asarray(gradient(state, jnp.asarray(x, jnp.float32)), float) for state in states], 0)
 
 
 def throughput(seeds: int) -> Iterator[str]:
     """Scores and samples per CPU second of one member on one core."""
-    system, _, flow = trained("plummer", 0, 1, halves=False)
-    w = np.asarray(system.sample(np.random.default_rng(1), STARS).w, float)
+    one = trained("plummer", 0, overrides={"flow.velocity.training.steps": 500})
+    flow, w = one.flow, others(one.system, 0, STARS)
     yield "| one member, one core | per CPU second |\n|---|---|"
-    yield f"| scores | {STARS / _fastest(lambda: flow.log_df_and_score(w), seeds):,.0f} |"
+    seconds = _fastest(lambda: flow.log_df_and_score(w), seeds)
+    yield f"| scores | {STARS / seconds:,.0f} |"
     yield f"| samples | {STARS / _fastest(lambda: flow.sample(jax.random.key(0), STARS), seeds):,.0f} |"
+    yield f"| 2²¹ points × 16 members | {16 * 2**21 / STARS * seconds / 60:.1f} CPU-min, from the first line |"
 
 
 def _fastest(work: Callable[[], object], repeats: int) -> float:

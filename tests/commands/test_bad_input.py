@@ -114,6 +114,13 @@ CASES = {
         f"{FIT} --region r.json",
         ["r.json", "'bux'", "Did you mean 'box'?"],
     ),
+    "fit: no map": (nothing, f"{FIT} --region no.fits", ["no.fits", "no such file", "Check the path"]),
+    "fit: map not FITS": (text("m.fits", "far"), f"{FIT} --region m.fits", ["m.fits", "truncated or damaged"]),
+    "fit: map of few pixels": (
+        text("r.json", '{"kind": "distance_mask", "distances": [1, 1]}'),
+        f"{FIT} --region r.json",
+        ["r.json", "2 pixels", "12 nside²"],
+    ),
     "fit: too few stars": (nothing, f"{FIT} --region r<0.3", ["stars are inside", "needs 256", "larger region"]),
     "fit: no stars": (nothing, f"{FIT} --region z>5", ["no star of 'ball'"]),
     "fit: runs cannot be written": (blocked, f"{FIT} --runs file/runs", ["file/runs", "cannot be created", "--runs"]),

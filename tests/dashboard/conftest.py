@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from core.catalog.store import CatalogueStore
 from core.config import preset
 from core.diagnostics.scalars import ScalarDraws
 from core.diagnostics.stationarity import PatternSpeedVerdict
-from core.flow.distribution_function import FlowState
+from core.flow.family import FlowState
 from core.flow.training import flow_trainer
 from core.phase_space.region import Everything, Region
 from core.phase_space.sample import ScoredSample
@@ -42,9 +43,9 @@ def products(tmp_path_factory) -> Path:
     system = mocks.system("plummer", {"radius": 1.0})
     stars = system.sample(np.random.default_rng(0), 800)
     trainer = flow_trainer(stars, config.flow, config.solar, coordinates="sphere", seed=0)
-    shape = {"architecture": trainer.architecture, "region": trainer.region, "proposal": trainer.proposal}
-    start = trainer.template(1)
-    state = FlowState(start.density, start.descent.best, rotation=jnp.eye(3), log_normaliser=jnp.zeros(()))
+    shape = {"family": trainer.family, "region": trainer.stars.region, "proposal": trainer.stars.proposal}
+    networks = trainer.family.networks(jax.random.key(0))
+    state = FlowState(networks, rotation=jnp.eye(3), log_normaliser=jnp.zeros(()))
     for member in range(2):
         write_flow_member(flow_path(place, MAIN, member), state=state, half=member, held_out=-15.0, **shape)
     log_df, score = system.ln_f(stars.w)[None], system.score(stars.w)[None]

@@ -41,7 +41,7 @@ def test_the_newest_is_read_with_every_leaf(tmp_path):
         save_checkpoint(tmp_path, IDENTITY, state(step, phase=step % 2))
         found = load(tmp_path)
         assert (step_of(found), int(found.phase)) == (step, step % 2)
-        np.testing.assert_array_equal(found.density["w"], np.full((2, 3), float(step)))
+        np.testing.assert_array_equal(found.networks["w"], np.full((2, 3), float(step)))
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(GENERATIONS)
 
 

@@ -62,7 +62,7 @@ def gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def trains(run: Run, member: int, phase: str, offset: int) -> bool:
+def trains(run: Run, member: str, phase: str, offset: int) -> bool:
     lines, _ = progress_lines(run, FLOWS, offset)
     return any((line.get("member"), line.get("phase")) == (member, phase) for line in lines)
 
@@ -87,19 +87,19 @@ def story(place, undisturbed) -> Story:
     told.first_pid = process.pid
     until(lambda: run_status(run).state == "running")
     told.second = place.call("run", "disturbed", "--quiet")
-    until(lambda: trains(run, 0, "density", 0))
+    until(lambda: trains(run, "0", "density", 0))
     child = trainer(run)
     request_cancel(run)
     told.seconds_to_stop = until(lambda: gone(child))
     told.cancelled = ended(process)
     told.state_after_cancel = run_status(run).state
 
-    process, child = go_on_until(0, "velocity")
+    process, child = go_on_until("0", "velocity")
     child.kill()
     told.shot = ended(process)
     told.state_after_shot = run_status(run).state
 
-    process, child = go_on_until(1, "velocity")
+    process, child = go_on_until("1", "velocity")
     process.kill()
     told.seconds_to_follow = until(lambda: gone(child))
     ended(process)

@@ -50,7 +50,9 @@ conditions = [
     "1 < 2",
 ]
 expressions = document("expression", text=st.sampled_from(conditions))
-leaves = st.one_of(document("everything"), boxes, cubes, shells, ellipses, polygons, expressions)
+reaches = st.lists(st.floats(0, 3), min_size=12, max_size=12).filter(any)
+masks = document("distance_mask", distances=reaches, nested=st.booleans())
+leaves = st.one_of(document("everything"), boxes, cubes, shells, ellipses, polygons, expressions, masks)
 trees = st.recursive(
     leaves,
     lambda inner: (
@@ -271,6 +273,20 @@ MALFORMED = [
     {"kind": "polygon", "x": "x", "y": "y", "vertices": [[0, 0], [1, 1], [2, None]]},
     {"kind": "polygon", "x": "x", "y": "y", "vertices": [[0, 0], [1, 1], [2, float("inf")]]},
     {"kind": "polygon", "x": 1, "y": "y", "vertices": [[0, 0], [1, 1], [2, 0]]},
+    {"kind": "distance_mask"},
+    {"kind": "distance_mask", "distances": 1.0},
+    {"kind": "distance_mask", "distances": []},
+    {"kind": "distance_mask", "distances": [1] * 11},
+    {"kind": "distance_mask", "distances": [1] * 108},
+    {"kind": "distance_mask", "distances": [0] * 12},
+    {"kind": "distance_mask", "distances": [1] * 11 + [-1]},
+    {"kind": "distance_mask", "distances": [1] * 11 + ["1"]},
+    {"kind": "distance_mask", "distances": [1] * 11 + [True]},
+    {"kind": "distance_mask", "distances": [1] * 11 + [None]},
+    {"kind": "distance_mask", "distances": [1] * 11 + [float("nan")]},
+    {"kind": "distance_mask", "distances": [1] * 11 + [float("inf")]},
+    {"kind": "distance_mask", "distances": [1] * 12, "nested": 1},
+    {"kind": "distance_mask", "distances": [1] * 12, "nested": "true"},
     {"kind": "expression"},
     {"kind": "expression", "text": 5},
     {"kind": "expression", "text": "__import__('os')"},

@@ -1,0 +1,38 @@
+"""Whether the flow has the right density of stars: gradients of ln n beside those of the star counts, as a table."""
+
+import html
+
+from core.diagnostics.star_counts import Slope
+from core.runs.star_files import FlowSummary
+from dashboard.widgets import number
+
+
+def density_check(summary: FlowSummary) -> str:
+    """The table as HTML, under a line that says what it says, and which flows were left out."""
+    lines = [
+        f'<p class="caution">Flow {flow} is left out: {html.escape(reason)}</p>'
+        for flow, reason in summary.rejected.items()
+    ]
+    if not summary.slopes:
+        return "".join(lines)
+    wrong = [slope.where for slope in summary.slopes if not slope.agrees]
+    verdict = f'<span class="caution">differs at {html.escape(", ".join(wrong))}</span>'
+    if not wrong:
+        verdict = '<span class="good">agrees everywhere</span>'
+    heads = ("gradient of ln n along", "stars [kpc⁻¹]", "flow [kpc⁻¹]", "difference", "")
+    rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>", *map(_row, summary.slopes)]
+    lines.append(f"<p>Density of stars against star counts: {verdict}</p>")
+    return "".join(lines) + f'<table class="numbers">{"".join(rows)}</table>'
+
+
+def _row(slope: Slope) -> str:
+    difference = slope.flow - slope.stars
+    error = (slope.stars_error**2 + slope.flow_error**2) ** 0.5
+    cells = [
+        html.escape(slope.where),
+        f'{number(slope.stars)} <span class="muted">± {number(slope.stars_error, 1)}</span>',
+        f'{number(slope.flow)} <span class="muted">± {number(slope.flow_error, 1)}</span>',
+        f"{number(difference / error, 2)} σ",
+        '<span class="good">agrees</span>' if slope.agrees else '<span class="caution">differs</span>',
+    ]
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
