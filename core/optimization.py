@@ -111,6 +111,11 @@ class Descent:
             report = float(loss), float(values[finite].mean()), float(change)
             yield Progress(step + count, program.steps, *report, state)
 
+    @property
+    def _watches(self) -> bool:
+        """Only where it can end the descent: the scores take seconds to compile."""
+        return self.watch is not None and self.config.settled > 0
+
     def _is_over(self, state: State) -> bool:
         """Whether all members have stopped getting better, or changing."""
         settled = np.asarray(state.reports_unchanged) >= _QUIET_REPORTS
@@ -120,7 +125,10 @@ class Descent:
         """The state before the first step."""
         # The moments do not depend on the schedule's length: any will do.
         optimizer = _optimizer(self.config, self.config.steps, self.decay)
-        watched = self.watch(parameters, held_out) if self.watch else jnp.zeros(1)
+        watched = jnp.zeros(1)
+        if self.watch is not None and self._watches:
+            shape = jax.eval_shape(self.watch, parameters, held_out)
+            watched = jnp.zeros(shape.shape, shape.dtype)
         return State(
             parameters=parameters,
             mean=parameters,
@@ -129,7 +137,7 @@ class Descent:
             best=parameters,
             best_loss=jnp.full((), jnp.inf, jnp.float32),
             reports_since_best=jnp.zeros((), jnp.int32),
-            watched=jnp.zeros_like(watched),
+            watched=watched,
             change=jnp.full((), jnp.inf, jnp.float32),
             reports_unchanged=jnp.zeros((), jnp.int32),
         )
@@ -159,11 +167,14 @@ def _compiled(descent: Descent, rows: int, together: bool) -> _Program:
     def judge(state: State, held_out: Any, key: jax.Array) -> tuple[State, jax.Array]:
         value = descent.loss(state.mean, held_out, key).astype(state.best_loss.dtype)
         better = value < state.best_loss
+        # Once not finite, never again: of members together one that diverged must not pass for one that has trained.
+        alive = jnp.isfinite(value) & ~jnp.isnan(state.best_loss)
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.mean, state.best)
+        best = jax.tree.map(lambda leaf: jnp.where(alive, leaf, jnp.nan), best)
         since = jnp.where(better, 0, state.reports_since_best + 1)
-        loss = jnp.minimum(value, state.best_loss)
+        loss = jnp.where(alive, jnp.minimum(value, state.best_loss), jnp.nan)
         state = state._replace(best=best, best_loss=loss, reports_since_best=since)
-        return (_watched(descent, state, held_out) if descent.watch else state), value
+        return (_watched(descent, state, held_out) if descent._watches else state), value
 
     if together:
         advance, judge = jax.vmap(advance, (0, 0, 0, None)), jax.vmap(judge)

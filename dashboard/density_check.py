@@ -3,12 +3,24 @@
 import html
 
 from core.diagnostics.star_counts import Slope
-from core.runs.star_files import FlowSummary
+from core.errors import CorruptArtifactError
+from core.runs.registry import Run
+from core.runs.star_files import FLOW_SUMMARY, FlowSummary, read_summary
 from dashboard.widgets import number
 
 
-def density_check(summary: FlowSummary) -> str:
-    """The table as HTML, under a line that says what it says, and which flows were left out."""
+def density_check(run: Run) -> str:
+    """The table of a run as HTML, or what is wrong with the file that holds it: the maps can be seen all the same."""
+    if not run.has(FLOW_SUMMARY):
+        return ""
+    try:
+        return _table(read_summary(run.products / FLOW_SUMMARY))
+    except CorruptArtifactError as error:
+        return f'<p class="caution">{html.escape(str(error))}</p>'
+
+
+def _table(summary: FlowSummary) -> str:
+    """Under a line that says what it says, and which flows were left out."""
     lines = [
         f'<p class="caution">Flow {flow} is left out: {html.escape(reason)}</p>'
         for flow, reason in summary.rejected.items()

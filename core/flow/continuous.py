@@ -149,18 +149,20 @@ class ContinuousFlow(WholeFlow):
 
 
 def _integral(rates: Any, start: Any, times: Float[Array, " s"]) -> Any:
-    """The solution at the last of ``times``, stepping from each to the next."""
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(rates),
-        diffrax.Tsit5(),
-        t0=times[0],
-        t1=times[-1],
-        dt0=None,
-        y0=start,
-        stepsize_controller=diffrax.StepTo(ts=times),
-        max_steps=len(times) - 1,
-    )
-    return jax.tree.map(lambda values: values[-1], solution.ys)
+    """The solution at the last of ``times``, stepping from each to the next.
+
+    A plain scan: what ``diffeqsolve`` checks on the way calls back to Python, and such programs are never cached. The
+    gradient keeps one state per step and computes the rest of it again.
+    """
+    solver, term = diffrax.Tsit5(), diffrax.ODETerm(rates)
+
+    def step(carry: Any, span: tuple[Array, Array]) -> tuple[Any, None]:
+        y, _, _, inner, _ = solver.step(term, *span, carry[0], None, carry[1], made_jump=False)
+        return (y, inner), None
+
+    inner = solver.init(term, times[0], times[1], start, None)
+    (end, _), _ = jax.lax.scan(jax.checkpoint(step), (start, inner), (times[:-1], times[1:]))
+    return end
 
 
 def _even(steps: int, like: Float[Array, "..."]) -> Float[Array, " s"]:

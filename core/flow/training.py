@@ -125,6 +125,8 @@ class FlowTrainer:
         """The trained member; TrainingError where it is not fit for use."""
         network = self._phases[int(checkpoint.phase)].network
         networks = {**checkpoint.networks, network: checkpoint.descent.best}
+        if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(networks)):
+            raise TrainingError("its loss stopped being finite in training")
         rotation = self.family.coordinates.orientation(_Keys.of(seed).rotation)
         state = self.family.finish(networks, rotation, self.stars, self.stars.w[self.parts.held_out])
         if not np.isfinite(self.held_out_log_df(state)):

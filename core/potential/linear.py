@@ -198,9 +198,7 @@ def _solve_linear(problem: Design, config: PotentialConfig, weights: PerStar | N
     mean, target = problem.mean()
     fixed = weights is not None
     weights = np.ones(len(target), np.float32) if weights is None else weights
-    # Halves give the answer by their instruments, so that this one is for the weights.
-    if not (fixed and problem.has_halves):
-        answer = _least_squares(problem, config, mean, target, weights)
+    answer = _least_squares(problem, config, mean, target, weights)
     if members > 1 and not fixed:
         for _ in range(config.reweights):
             weights = _updated_weights(problem, answer)
@@ -215,21 +213,23 @@ def _axis_information(problem: Design, weights: PerStar) -> Float[np.ndarray, "3
 
     Raises TrainingError where next to nothing is left.
     """
-    assert problem.tracers is not None and problem.forces is not None
+    assert problem.tracers is not None
+    assert problem.forces is not None
     halves = (0, 1) if problem.has_halves else (None, None)
     one, other = (problem.forces[slice(None) if h is None else problem.half == h].mean(0) for h in halves)
     information = problem.tracers.left(one, other, weights)
     if information.min() < HOPELESS_INFORMATION:
         raise TrainingError(
-            "velocities are Gaussian with one dispersion, so that the force cannot be told from the density of the stars"
+            "velocities are Gaussian with one dispersion: the force cannot be told from the density of the stars"
         )
     return information
 
 
 def _updated_weights(problem: Design, answer: Vector) -> PerStar:
     """1 / (member variance + residual² + floor): noisy scores near the edges of f would dominate a plain fit."""
+    members = len(problem.matrix)
     residuals = problem.streaming - problem.matrix @ answer.astype(np.float32)
-    spread = np.mean(residuals**2, 0)
+    spread = residuals.var(0) * members / (members - 1) + residuals.mean(0) ** 2
     weights = 1 / (spread + np.quantile(spread, 0.3) + 1e-30)
     return np.asarray(weights / weights.mean(), np.float32)
 
@@ -256,19 +256,10 @@ def _instrumental(problem: Design, config: PotentialConfig, weights: PerStar) ->
     other = _moments(b, a, y, weights)[1]
     moment = (moment + other) / 2
     plain, plain_moment = _moments(*_repeat(problem.mean()), weights)
-    unresolved = problem.turning and gram[-1, -1] < 0.4 * plain[-1, -1]
-    if not unresolved:
-        return _non_negative(gram, moment, np.diag(plain), problem.positive, config.ridge)
-    size, speed = np.diag(plain)[:-1], 0.0
-    for _ in range(STEPS):
-        rest = _non_negative(gram[:-1, :-1], moment[:-1] - gram[:-1, -1] * speed, size, problem.positive, config.ridge)
-        speed = (plain_moment[-1] - plain[-1, :-1] @ rest) / plain[-1, -1]
-        if TRACE: print("     speed", speed)
-    return np.append(rest, speed)
+    if problem.turning and gram[-1, -1] < 0.4 * plain[-1, -1]:
+        gram[-1], gram[:, -1], moment[-1] = plain[-1], plain[:, -1], plain_moment[-1]
+    return _non_negative(gram, moment, np.diag(plain), problem.positive, config.ridge)
 
-
-STEPS=10
-TRACE=False
 
 def _repeat(
     pair: tuple[Float[np.ndarray, "n c"], PerStar],

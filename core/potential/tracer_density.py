@@ -31,7 +31,7 @@ HEIGHTS = (0.2, 0.5, 1.0)
 """Scale heights h [kpc] of the ln cosh(z/h), which a polynomial of low degree cannot follow near the midplane."""
 
 RUNGS = (0.3, 6.0, 6)
-"""Smallest and largest scale of the ln(1 + r²/s²) of a sphere, over the median radius of the stars, and their number."""
+"""Smallest and largest scale of the ln(1 + r²/s²) of a sphere over the stars' median radius, and their number."""
 
 _COLLINEAR = 1e-9
 """Directions of the basis with less than this share of the power of the strongest are left out."""

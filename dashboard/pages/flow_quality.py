@@ -15,7 +15,6 @@ from core.diagnostics.residual_maps import SignificanceMap, significance_map
 from core.phase_space.coordinates import COORDINATES, coordinate
 from core.phase_space.region import Region
 from core.runs.registry import Run
-from core.runs.star_files import FLOW_SUMMARY, read_summary
 from dashboard.density_check import density_check
 from dashboard.plots.density_maps import Interval, ProjectionFigures, count_stars
 from dashboard.services import Services, Stars
@@ -144,7 +143,7 @@ class FlowQuality(pn.viewable.Viewer):
         for x, y in _pairs(session.projections):
             self.rows.append(ProjectionRow(self, x, y))
         self._column = pn.Column(*(row.view for row in self.rows), sizing_mode="stretch_width", margin=0)
-        self._check = card(text(density_check(read_summary(run.products / FLOW_SUMMARY))))
+        self._check = card(text(density_check(run)))
         session.param.watch(lambda event: self._each("refresh"), ["bins", "form"])
         session.param.watch(lambda event: with_document(self._each, "reshade"), "scale")
         session.param.watch(lambda event: with_document(self._subset_changed), "subset")
