@@ -17,6 +17,7 @@ from core.catalog import resolve
 from core.catalog.store import CatalogueStore
 from core.config import preset
 from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.star_counts import Slope
 from core.diagnostics.stationarity import PatternSpeedVerdict
 from core.flow.family import FlowState
 from core.flow.training import flow_trainer
@@ -28,11 +29,14 @@ from core.runs.artifacts import file_digest, write_json
 from core.runs.manifest import CatalogueReference
 from core.runs.products import MAIN, flow_path, potentials_path, write_flow_member, write_potentials
 from core.runs.registry import Run, create_run
-from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, write_stars
+from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, FlowSummary, write_stars, write_summary
 from dashboard.services import Services
 from dashboard.widgets import Latest
 
 FinishedRun = Callable[..., Run]
+
+SLOPES = (Slope("r 0–0.5 kpc", -1.0, 0.1, -1.1, 0.1), Slope("r 0.5–1 kpc", -2.0, 0.1, -3.0, 0.1))
+"""Gradients of ln n in the data and in the flow: one agrees, one does not."""
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +80,7 @@ def finished_run(services, products) -> FinishedRun:
         spec = manifest(name, run_id, catalogue=reference, region=region or Everything(), stars=len(stars))
         run = create_run(services.root, spec, ["test"])
         write_stars(run.products / FLOW_SAMPLE, np.random.default_rng(3).permutation(stars.w)[:1500])
-        write_json(run.products / FLOW_SUMMARY, {"held_out_log_df": [-15.0, -15.5]})
+        write_summary(run.products / FLOW_SUMMARY, FlowSummary((-15.0, -15.5), {}, SLOPES))
         write_json(run.products / "scalars.json", scalars())
         shutil.copytree(products, run.products, dirs_exist_ok=True)
         digests = {str(p.relative_to(run.path)): file_digest(p) for p in run.products.iterdir()}

@@ -9,7 +9,7 @@ from small_runs import waiting_run
 
 from core.diagnostics.scalars import from_json
 from core.errors import CorruptArtifactError, UnknownRunError
-from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_held_out
+from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
 from dashboard import shell
 from dashboard.run_picker import RunPicker, pattern_speed_words, run_facts
 from dashboard.session import PAGES, Session
@@ -54,6 +54,11 @@ def without(*keys):
     return change
 
 
+def changed_summary(**values):
+    """Damage that is good JSON: the summary of the flows with other values."""
+    return lambda run: edit(run.products / FLOW_SUMMARY, lambda d: {**d, **values})
+
+
 DAMAGE = {
     "scalars cut": (lambda run: (run.products / SCALARS).write_text('{"pattern_sp'), {"Ωp"}),
     "scalars changed": (lambda run: edit(run.products / SCALARS, lambda d: {**d, "more": 1}), {"Ωp"}),
@@ -66,11 +71,10 @@ DAMAGE = {
     "summary cut": (lambda run: (run.products / FLOW_SUMMARY).write_text("{"), {"flows"}),
     "summary empty": (lambda run: (run.products / FLOW_SUMMARY).write_text("{}"), {"flows"}),
     "summary a list": (lambda run: (run.products / FLOW_SUMMARY).write_text("[1]"), {"flows"}),
-    "summary of no flow": (lambda run: edit(run.products / FLOW_SUMMARY, lambda d: {"held_out_log_df": []}), {"flows"}),
-    "summary in words": (
-        lambda run: edit(run.products / FLOW_SUMMARY, lambda d: {"held_out_log_df": ["much"]}),
-        {"flows"},
-    ),
+    "summary of no flow": (changed_summary(held_out_log_df=[]), {"flows"}),
+    "summary in words": (changed_summary(held_out_log_df=["much"]), {"flows"}),
+    "rejections of nobody": (changed_summary(rejected=[{}]), {"flows"}),
+    "slopes in words": (changed_summary(log_density_slopes=["steep"]), {"flows"}),
 }
 
 
@@ -78,7 +82,7 @@ def test_a_whole_run_introduces_itself(finished_run):
     facts = run_facts(finished_run())
     assert facts == {
         "stars": "<strong>2\u202f000</strong>",
-        "flows": "2 × disc",
+        "flows": "2 × factored",
         "held-out ln f": "−15.25",
         "Ωp": '28.0 ± 0.8<br><span class="good">constrained</span>',
     }
@@ -272,4 +276,4 @@ def test_damaged_entries_are_errors_of_ours(tmp_path):
             from_json("surface_density", entry)
     (tmp_path / FLOW_SUMMARY).write_text('{"held_out_log_df": 5}')
     with pytest.raises(CorruptArtifactError, match=r"flow\.json is damaged"):
-        read_held_out(tmp_path / FLOW_SUMMARY)
+        read_summary(tmp_path / FLOW_SUMMARY)

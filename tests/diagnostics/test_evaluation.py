@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_flows import trained
 
 from core import ensemble
 from core.diagnostics.evaluation import evaluate_run, read_points
@@ -79,9 +80,9 @@ def test_a_file_without_points_is_refused_in_words(make, words, tmp_path):
 
 
 @pytest.mark.parametrize("has_velocity", [True, False])
-def test_the_arrays_are_those_of_the_interface(has_velocity, trained_flow, fit):
+def test_the_arrays_are_those_of_the_interface(has_velocity, fit):
     """INTERFACES 3: m members of the flow, k of the potential, n points; best is the median over members."""
-    flow, m, k, n = trained_flow("disc").flow, 2, 3, 7
+    flow, m, k, n = trained("factored", "disc").flow, 2, 3, 7
     arrays = evaluate_run(flow, fit.potential, POINTS, has_velocity=has_velocity)
     shapes = {
         "potential": (k, n),
@@ -109,7 +110,7 @@ def test_the_arrays_are_those_of_the_interface(has_velocity, trained_flow, fit):
         np.testing.assert_allclose(arrays["ln_f_best"], np.log(np.exp(arrays["ln_f"]).mean(0)))  # of two: the middle
 
 
-def test_a_potential_without_a_frame_has_no_pattern_speed(trained_flow, fit):
+def test_a_potential_without_a_frame_has_no_pattern_speed(fit):
     inertial = type(fit.potential)(fit.potential.model, fit.potential.states, None)
-    arrays = evaluate_run(trained_flow("disc").flow, inertial, POINTS, has_velocity=False)
+    arrays = evaluate_run(trained("factored", "disc").flow, inertial, POINTS, has_velocity=False)
     assert "pattern_speed" not in arrays

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from small_runs import waiting_run
 
-from core.jobs import stages
-from core.jobs.stages import STAGES, Task, train_flows
+from core import mocks
+from core.jobs import flow_training
+from core.jobs.execution import Task
+from core.jobs.flow_training import train_flows
+from core.jobs.stages import STAGES
 from core.jobs.task import is_done
 from core.runs.artifacts import file_digest, write_arrays, write_json
-from core.runs.products import flow_path
+from core.runs.products import MAIN, flow_path
 
 FLOWS = "flows-df_seed-00"
 
@@ -19,13 +22,13 @@ def task(tmp_path, monkeypatch):
     run = waiting_run(tmp_path / "runs")
     trained = []
 
-    def train(task, trainer, pipeline, member, path, share):
-        trained.append(member)
-        write_arrays(path, {"w": np.full(5, float(member))}, {})
+    def train(task, trainer, member, share):
+        trained.append(member.number)
+        write_arrays(flow_path(run.products, MAIN, member.number), {"w": np.full(5, float(member.number))}, {})
 
-    monkeypatch.setattr(stages, "_train_member", train)
-    monkeypatch.setattr(stages, "flow_trainer", lambda *_, **__: None)
-    monkeypatch.setattr(Task, "stars", lambda *_: None)
+    monkeypatch.setattr(flow_training, "_train_one", train)
+    stars = mocks.system("freeman").sample(np.random.default_rng(0), 1000)
+    monkeypatch.setattr(Task, "stars", lambda *_: stars)
     task = Task(run, run.manifest.task(FLOWS), run.path / "tasks" / FLOWS, lambda *_, **__: None)
     return task, trained
 
@@ -57,7 +60,7 @@ def test_a_task_is_done_while_its_products_are_what_it_wrote(task):
     marker = task.directory / "DONE"
     write_json(marker, {str(p.relative_to(task.run.path)): file_digest(p) for p in train_flows(task)})
     assert is_done(task.run, FLOWS)
-    product = flow_path(task.run.products, "df_seed", 1)
+    product = flow_path(task.run.products, MAIN, 1)
     content = product.read_bytes()
     for damaged in (content[:-1], content[:-1] + bytes([content[-1] ^ 1])):
         product.write_bytes(damaged)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from finite_differences import differences
 
 from core import mocks, units
 from core.errors import ConfigError, InputError
@@ -24,15 +25,6 @@ STARS = 30_000
 def drawn(name: str) -> tuple[StationarySystem, PhaseSpaceSample]:
     system = mocks.system(name)
     return system, system.sample(np.random.default_rng(7), STARS)
-
-
-def differences(f, points, steps):
-    """Central differences of f at each row, of fourth order, along each column."""
-    columns = []
-    for i, h in enumerate(steps):
-        e = h * np.eye(len(steps))[i]
-        columns.append((8 * (f(points + e) - f(points - e)) - (f(points + 2 * e) - f(points - 2 * e))) / (12 * h))
-    return np.stack(columns, -1)
 
 
 def interior(system, w):
