@@ -127,7 +127,8 @@ def combined(log_df: MemberLogDF, score: MemberScore, how: str) -> BestEstimate:
     of f with the score that belongs to it. Members whose values are not finite at a point do not count there.
     """
     finite = np.isfinite(log_df) & np.all(np.isfinite(score), -1)
-    log_df = np.where(finite, log_df, np.nan)
+    # Far out members differ by more than the exponents that single precision holds.
+    log_df = np.where(finite, log_df, np.nan).astype(float)
     score = np.where(finite[..., None], score, np.nan)
     peak = np.nanmax(log_df, 0)
     relative = np.exp(log_df - peak)
