@@ -1,5 +1,6 @@
 """Flows of every family that cost a second: trained on the stars of a mock, or never trained and given wild weights."""
 
+import dataclasses
 from functools import cache
 from typing import NamedTuple
 from unittest import mock
@@ -16,6 +17,7 @@ from core.flow.training import FlowTrainer, flow_trainer, gather
 from core.mocks.system import StationarySystem
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
+from core.runs.trees import to_arrays
 
 SUN = SolarPosition()
 KINDS = ("disc", "sphere")
@@ -129,3 +131,16 @@ def wild(family: str, kind: str) -> FlowEnsemble:
     """An ensemble of one wild member."""
     made = trainer(family, kind)
     return gather(made, [(wild_member(made), None)])
+
+
+def with_stars(original: FlowTrainer, w: np.ndarray) -> FlowTrainer:
+    """A trainer of other stars whose descents, which hold none, are those that are compiled already."""
+    changed = dataclasses.replace(original, stars=dataclasses.replace(original.stars, w=w))
+    pairs = zip(original._phases, changed._phases, strict=True)
+    changed.__dict__["_phases"] = tuple(dataclasses.replace(old, rows=new.rows) for old, new in pairs)
+    return changed
+
+
+def bits(tree: object) -> dict[str, bytes]:
+    """Every number of a tree, by its place."""
+    return {name: array.tobytes() for name, array in to_arrays(tree).items()}

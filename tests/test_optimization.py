@@ -125,3 +125,126 @@ def test_a_loss_that_is_no_longer_finite_is_said_with_its_step():
     config = OptimizationConfig(steps=400, epochs=1e6, batch=64, learning_rate=1.0)
     with pytest.raises(TrainingError, match=r"no longer finite at step \d+ of 400"):
         descend(config, broken)
+
+
+# ------------------------------------------------------------------------------------------------------- standing still
+
+
+def the_weights(parameters, held_out):
+    return parameters["w"][None]
+
+
+def watched(settled, **changes):
+    """Reports of a descent that watches the parameters themselves."""
+    values = {"steps": 4000, "epochs": 1e6, "batch": 64, "learning_rate": 0.1, "weight_decay": 0.0, "patience": 1000}
+    config = OptimizationConfig(**{**values, "settled": settled, **changes})
+    return list(Descent(squares, config, watch=the_weights).run(start(), rows(), rows(100, 1), key=KEY))
+
+
+def test_a_descent_stops_when_what_is_watched_stands_still():
+    """It changes by less than a hundredth three reports in a row, and has come to rest where a whole descent does."""
+    reports = watched(0.01)
+    assert 3 < len(reports) < REPORTS
+    changes = [r.change for r in reports]
+    assert changes[0] == np.inf
+    assert max(changes[-3:]) < 0.01
+    assert all(max(changes[i : i + 3]) >= 0.01 for i in range(len(changes) - 3))
+    np.testing.assert_allclose(reports[-1].state.best["w"], TRUE, atol=0.02)
+
+
+def test_a_change_is_that_of_the_watched_values_relative_to_their_size():
+    first, second = (np.asarray(r.state.mean["w"]) for r in watched(1e-9)[:2])
+    change = watched(1e-9)[1].change
+    assert change == pytest.approx(np.linalg.norm(second - first) / np.linalg.norm(second), rel=1e-5)
+
+
+def test_a_descent_that_may_not_settle_goes_on_to_its_end():
+    assert len(watched(0.0)) == REPORTS
+    assert len(descend()) == REPORTS  # nothing is watched
+
+
+def test_a_settled_descent_stays_so_when_it_is_resumed():
+    last = watched(0.01)[-1]
+    config = OptimizationConfig(
+        steps=4000, epochs=1e6, batch=64, learning_rate=0.1, weight_decay=0.0, patience=1000, settled=0.01
+    )
+    descent = Descent(squares, config, watch=the_weights)
+    state = from_arrays(to_arrays(last.state), descent.start(start(), rows(100, 1)))
+    assert list(descent.run(start(), rows(), rows(100, 1), key=KEY, resume=state)) == []
+
+
+# ------------------------------------------------------------------------------------------------------------ together
+
+
+def stacked(*trees):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def one_of(tree, i):
+    return jax.tree.map(lambda leaf: leaf[i], tree)
+
+
+STARTS = ({"w": jnp.zeros(3)}, {"w": jnp.array([5.0, 5.0, 5.0])})
+KEYS = jax.random.split(KEY, 2)
+
+
+def together(loss=noisy, config=CONFIG, data=(0, 2), **options):
+    data = stacked(*(rows(seed=seed) if isinstance(seed, int) else seed for seed in data))
+    held_out = stacked(rows(100, 1), rows(100, 1))
+    return list(Descent(loss, config).run(stacked(*STARTS), data, held_out, key=KEYS, together=True, **options))
+
+
+def alone(i, loss=noisy, config=CONFIG):
+    data = rows(seed=(0, 2)[i])
+    return list(Descent(loss, config).run(STARTS[i], data, rows(100, 1), key=KEYS[i]))
+
+
+def test_descents_together_are_those_alone():
+    reports, each = together(), [alone(0), alone(1)]
+    for i in (0, 1):
+        np.testing.assert_allclose(reports[-1].state.best["w"][i], each[i][-1].state.best["w"], rtol=1e-6)
+    for name in ("loss", "held_out"):
+        values = np.mean([[getattr(r, name) for r in reports] for reports in each], 0)
+        np.testing.assert_allclose([getattr(r, name) for r in reports], values, rtol=1e-5)
+
+
+def test_descents_together_are_resumed_bit_for_bit():
+    whole = together()
+    for stopped in (0, 17, len(whole) - 1):
+        template = stacked(*(Descent(noisy, CONFIG).start(s, rows(100, 1)) for s in STARTS))
+        rest = together(resume=from_arrays(to_arrays(whole[stopped].state), template))
+        assert [r.step for r in rest] == [r.step for r in whole[stopped + 1 :]]
+        assert leaves((rest or whole)[-1].state) == leaves(whole[-1].state)
+
+
+def test_one_that_diverges_is_lost_and_the_others_go_on():
+    """Nothing of it is left that could pass for a result; reports are of the other alone."""
+    reports = together(data=(0, rows().at[::5, 0].set(jnp.nan)))
+    good = alone(0)
+    np.testing.assert_allclose(reports[-1].state.best["w"][0], good[-1].state.best["w"], rtol=1e-6)
+    np.testing.assert_allclose([r.held_out for r in reports], [r.held_out for r in good], rtol=1e-5)
+    assert np.all(np.isnan(reports[-1].state.best["w"][1]))
+    assert np.isnan(reports[-1].state.best_loss[1])
+
+
+def test_one_that_was_lost_stays_lost():
+    """Its loss is infinite where it starts and finite later: what it finds then is not what it would have found."""
+
+    def passing(parameters, batch, key):
+        return squares(parameters, batch, key) + jnp.where(parameters["w"][0] > 4.5, jnp.inf, 0.0)
+
+    best = together(loss=passing)[-1].state
+    assert float(passing(one_of(best.mean, 1), rows(seed=2), KEY)) < 1.0
+    assert np.all(np.isnan(best.best["w"][1]))
+    assert np.all(np.isfinite(best.best["w"][0]))
+
+
+def test_all_must_have_stopped_getting_better():
+    """The first is no longer better from its first report on, the second is to the end."""
+    config = OptimizationConfig(steps=4000, epochs=1e6, batch=64, learning_rate=1e-3, weight_decay=0.0, patience=3)
+    worse = rows(100, 1).at[:, 3].set(0.0)
+    held_out = stacked(worse, rows(100, 1))
+    data = stacked(rows(), rows(seed=2))
+    reports = list(Descent(squares, config).run(stacked(*STARTS), data, held_out, key=KEYS, together=True))
+    assert int(reports[-1].state.reports_since_best[0]) > 3
+    assert len(reports) > 10

@@ -63,7 +63,9 @@ class _Test:
     divergence: PerStar
 
 
-def slopes(stars: Positions, weight: PerStar, flow: Positions, *, kind: str, sun: SolarPosition) -> tuple[Slope, ...]:
+def slopes(
+    stars: Positions, weight: PerStar, flow: Float[np.ndarray, "m 3"], *, kind: str, sun: SolarPosition
+) -> tuple[Slope, ...]:
     """The gradients of ln n in the data, with the weights of the stars, and in a sample of the flow.
 
     For a ``disc`` along |Z| by height, and along R and φ over the whole volume; for a ``sphere`` along r.

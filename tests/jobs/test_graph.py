@@ -77,8 +77,33 @@ def test_more_work_is_never_estimated_shorter(key, low, high):
     assert short < long
 
 
-def test_more_stars_are_never_estimated_shorter():
-    seconds = [estimated_seconds(plan(preset("quick"), stars), 2) for stars in (1000, 10_000, 100_000, 1_000_000)]
+@pytest.mark.parametrize(
+    ("family", "key", "low", "high"),
+    [
+        ("joint", "joint.layers", 6, 12),
+        ("joint", "joint.training.steps", 1000, 2000),
+        ("spline", "joint.components", 4, 8),
+        ("continuous", "continuous.hidden", 32, 64),
+        ("continuous", "continuous.layers", 1, 3),
+        ("continuous", "continuous.steps", 4, 8),
+        ("continuous", "continuous.matching.steps", 1000, 2000),
+        ("continuous", "continuous.likelihood.steps", 100, 200),
+        ("continuous", "continuous.match", False, True),
+    ],
+)
+def test_every_family_is_estimated_by_its_own_settings(family, key, low, high):
+    def seconds(family, value):
+        config = preset("quick", {"flow.family": family, f"flow.{key}": value})
+        return estimated_seconds(plan(config, STARS), 2)
+
+    assert seconds(family, low) < seconds(family, high)
+    assert seconds("factored", low) == seconds("factored", high)
+
+
+@pytest.mark.parametrize("family", ["factored", "joint", "spline", "continuous"])
+def test_more_stars_are_never_estimated_shorter(family):
+    config = preset("quick", {"flow.family": family})
+    seconds = [estimated_seconds(plan(config, stars), 2) for stars in (1000, 10_000, 100_000, 1_000_000)]
     assert seconds == sorted(seconds)
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_flows import FAMILIES, SUN, settings, stars_of, trained, trainer, weights_of
+from small_flows import FAMILIES, SUN, bits, settings, stars_of, trained, trainer, weights_of, with_stars
 
 from core import ensemble
 from core.config import preset
@@ -19,11 +19,6 @@ from core.flow.training import flow_trainer
 from core.phase_space.region import Shell
 from core.phase_space.sample import PhaseSpaceSample
 from core.runs.trees import from_arrays, to_arrays
-
-
-def bits(tree):
-    return {name: array.tobytes() for name, array in to_arrays(tree).items()}
-
 
 PHASES = {"factored": ["density", "velocity"], "joint": ["likelihood"], "continuous": ["matching", "likelihood"]}
 
@@ -63,14 +58,6 @@ def test_the_finished_member_is_that_of_its_last_report():
     made = trained("factored", "disc")
     *_, last = made.trainer.train(10, 0)
     assert bits(ensemble.member(made.flow.states, 0)) == bits(made.trainer.finish(10, last.checkpoint))
-
-
-def with_stars(original, w):
-    """A trainer of other stars whose descents, which hold none, are those that are compiled already."""
-    changed = dataclasses.replace(original, stars=dataclasses.replace(original.stars, w=w))
-    pairs = zip(original._phases, changed._phases, strict=True)
-    changed.__dict__["_phases"] = tuple(dataclasses.replace(old, rows=new.rows) for old, new in pairs)
-    return changed
 
 
 def test_a_member_never_sees_the_other_half():
