@@ -131,6 +131,14 @@ class FlowConfig:
                 remedy="Only the factored family has p(v|x) on its own.",
             )
 
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the descents by which a member is trained, in order."""
+        if self.family == "factored":
+            return "density", "velocity"
+        first = ("matching",) if self.family == "continuous" and self.continuous.match else ()
+        return *first, "likelihood"
+
     def training_rows(self, stars: int) -> int:
         """Stars that one member is trained on, of ``stars`` in all."""
         return int(stars * (1 - self.held_out) / (2 if self.halves else 1))
@@ -227,7 +235,9 @@ class PipelinesConfig:
 class JobsConfig:
     """How the tasks of a run are executed."""
 
-    members_per_task: int = setting(2, "flows trained one after the other by one process", low=1, high=64)
+    members_per_task: int = setting(
+        2, "flows trained by one process: one after the other, or on an accelerator all at once", low=1, high=64
+    )
     checkpoint_seconds: float = setting(20.0, "time between checkpoints", unit="s", low=0.0)
     nice: int = setting(19, "niceness of the training processes", low=0, high=19)
 

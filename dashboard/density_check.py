@@ -2,11 +2,12 @@
 
 import html
 
+from core.diagnostics.scalar_tables import significant
 from core.diagnostics.star_counts import Slope
 from core.errors import CorruptArtifactError
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SUMMARY, FlowSummary, read_summary
-from dashboard.widgets import number
+from dashboard.widgets import signed
 
 
 def density_check(run: Run) -> str:
@@ -42,9 +43,15 @@ def _row(slope: Slope) -> str:
     error = (slope.stars_error**2 + slope.flow_error**2) ** 0.5
     cells = [
         html.escape(slope.where),
-        f'{number(slope.stars)} <span class="muted">± {number(slope.stars_error, 1)}</span>',
-        f'{number(slope.flow)} <span class="muted">± {number(slope.flow_error, 1)}</span>',
-        f"{number(difference / error, 2)} σ",
+        _measured(slope.stars, slope.stars_error),
+        _measured(slope.flow, slope.flow_error),
+        f"{signed(f'{difference / error:.1f}')} σ",
         '<span class="good">agrees</span>' if slope.agrees else '<span class="caution">differs</span>',
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _measured(value: float, error: float) -> str:
+    """A value with its error, both to two digits of the error."""
+    words = signed(significant(value, error))
+    return f'{words} <span class="muted">± {significant(error, error)}</span>'

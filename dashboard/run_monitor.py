@@ -23,6 +23,13 @@ from dashboard.widgets import card, one_update, text, with_document
 
 _PERIOD = 500
 _STARTING = 15.0
+_CURVES = {
+    "density": ("held-out loss of n(x)", "−ln n"),
+    "velocity": ("held-out loss of p(v | x)", "−ln p"),
+    "matching": ("held-out loss of flow matching", "|g − straight line|²"),
+    "likelihood": ("held-out loss of f(x, v)", "−ln f"),
+}
+"""Title and axis of the curve of each phase of a training."""
 _TONES = {"done": "good", "failed": "caution", "cancelled": "caution", "interrupted": "caution"}
 
 
@@ -61,17 +68,17 @@ class RunMonitor(pn.viewable.Viewer):
         self._cancel.on_click(self._cancelled)
         self._resume.on_click(self._resumed)
         self._open.on_click(self._opened)
-        self.figures = {
-            "density": LossFigure("held-out loss of n(x)", "−ln n"),
-            "velocity": LossFigure("held-out loss of p(v | x)", "−ln p"),
-        }
+        self.figures = {phase: LossFigure(*words) for phase, words in _CURVES.items()}
         for fig in self.figures.values():
             fig.restyle(session.palette)
         session.param.watch(lambda event: with_document(self._restyle), "theme")
         row = pn.Row(self._head, self._cancel, self._resume, self._open, sizing_mode="stretch_width", margin=0)
         panes = [pn.pane.Bokeh(f.figure, sizing_mode="stretch_width", margin=0) for f in self.figures.values()]
-        cells = [pn.Column(pane, margin=0, styles={"flex": "1 1 300px", "min-width": "0"}) for pane in panes]
-        charts = [pn.FlexBox(*cells, gap="0px", margin=(8, 0, 0, 0))] if curves else []
+        styles = {"flex": "1 1 300px", "min-width": "0"}
+        self._charts = {
+            phase: pn.Column(pane, margin=0, styles=styles) for phase, pane in zip(self.figures, panes, strict=True)
+        }
+        charts = [pn.FlexBox(*self._charts.values(), gap="0px", margin=(8, 0, 0, 0))] if curves else []
         self._card = card(row, self._graph, *charts, visible=False)
         self._poll: Any = None
 
@@ -81,6 +88,8 @@ class RunMonitor(pn.viewable.Viewer):
         self._since = time.monotonic()
         self._was_ready = self._ready(run_status(run))
         self._card.visible = True
+        for phase, chart in self._charts.items():
+            chart.visible = phase in run.manifest.config.flow.phases
         with_document(self.refresh)
         if self._poll is None:
             self._poll = pn.state.add_periodic_callback(self.refresh, period=_PERIOD)

@@ -120,5 +120,5 @@ def _sphere_tests(x: Positions, radii: Sequence[float], reach: float, sun: Solar
 def _hat(u: PerStar, low: float, high: float) -> tuple[PerStar, PerStar]:
     """A roof over an interval, one in its middle, and its slope."""
     middle, half = (low + high) / 2, (high - low) / 2
-    h: Float[np.ndarray, n] = np.maximum(1 - np.abs(u - middle) / half, 0.0)
+    h = np.maximum(1 - np.abs(u - middle) / half, 0.0)
     return h, np.where(h > 0, np.sign(middle - u) / half, 0.0)

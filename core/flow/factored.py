@@ -122,9 +122,8 @@ class FactoredFlow(Family):
     def _nodes(self, stars: TrainingStars, count: int) -> tuple[Float[Array, "q f"], Float[Array, " q"]]:
         """Features and volumes [kpc³] of quadrature points in the region."""
         nodes = quadrature(stars.proposal, stars.region, self.coordinates.sun, count)
-        return jax.jit(jax.vmap(self.coordinates.position))(jnp.asarray(nodes.x, float)), jnp.asarray(
-            nodes.volume, float
-        )
+        features = jax.jit(jax.vmap(self.coordinates.position))(jnp.asarray(nodes.x, float))
+        return features, jnp.asarray(nodes.volume, float)
 
     def _density_loss(self, stars: TrainingStars, nodes: int) -> Callable[[Any, Batch, jax.Array], Array]:
         features, volume = self._nodes(stars, nodes)

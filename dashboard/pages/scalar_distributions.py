@@ -13,7 +13,7 @@ from dashboard.plots.diagrams import averaging_diagram
 from dashboard.plots.distributions import PIPELINES, distribution
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import caption, card, facts, text
+from dashboard.widgets import caption, card, facts, signed, text
 
 _CELL = {"flex": "1 1 270px", "min-width": "0"}
 """Three distributions beside each other where there is room, one below the other where there is none."""
@@ -100,17 +100,12 @@ def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
         errors = {p: _half_range(s, p) for p in pipelines if p in s.pipelines}
         scale = max(errors.values(), default=0.0)
         cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
-        cells.append(f"<strong>{_signed(scalar_tables.significant(s.best, scale))}</strong>")
+        cells.append(f"<strong>{signed(scalar_tables.significant(s.best, scale))}</strong>")
         cells += [f"{errors[p]:.2g}" if p in errors else "–" for p in pipelines]
-        cells.append("–" if s.truth is None else _signed(scalar_tables.significant(s.truth, scale)))
+        cells.append("–" if s.truth is None else signed(scalar_tables.significant(s.truth, scale)))
         cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]
         lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="numbers">{"".join(lines)}</table>'
-
-
-def _signed(words: str) -> str:
-    """A number with a true minus sign."""
-    return words.replace("-", "\u2212", 1) if words.startswith("-") else words
 
 
 def _half_range(scalar: ScalarDraws, pipeline: str) -> float:

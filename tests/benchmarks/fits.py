@@ -35,14 +35,16 @@ COLUMNS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", default=["plummer", "freeman"], choices=list(CASES))
+    parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}; plummer and freeman by default")
     parser.add_argument("--stars", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="a setting of the fit")
     options = parser.parse_args()
+    if unknown := set(options.cases) - set(CASES):
+        parser.error(f"no such case: {', '.join(unknown)}")
     print("| mock | stars | " + " | ".join(label for _, label, _ in COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|")
-    for case in options.cases:
+    for case in options.cases or ("plummer", "freeman"):
         stars = options.stars or CASES[case]
         figures = measure(case, stars, options.seed, options.set)
         cells = [form.format(figures[key]) if key in figures else "–" for key, _, form in COLUMNS]

@@ -25,10 +25,12 @@ HEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument("tables", nargs="*", help=f"of {', '.join(TABLES)}; all by default")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    for name in options.tables:
+    if unknown := set(options.tables) - set(TABLES):
+        parser.error(f"no such table: {', '.join(unknown)}")
+    for name in options.tables or TABLES:
         for line in TABLES[name](options.seeds):
             print(line, flush=True)
         print()

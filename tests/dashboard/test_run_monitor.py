@@ -7,6 +7,7 @@ import pytest
 from panel.io.state import state
 from small_runs import waiting_run
 
+from core.config import preset
 from core.jobs.ownership import CANCEL_FILE, owned, record_state
 from core.jobs.status import run_status
 from core.jobs.task import append_line
@@ -172,6 +173,20 @@ def test_a_stopped_run_is_watched_while_it_may_still_start(run, monitor, told, m
     monkeypatch.setattr(run_monitor, "_STARTING", 0.0)
     monitor.refresh()
     assert (Poll.running, told) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("choice", "phases"),
+    [
+        ({}, {"density", "velocity"}),
+        ({"flow.family": "joint"}, {"likelihood"}),
+        ({"flow.family": "continuous"}, {"matching", "likelihood"}),
+        ({"flow.family": "continuous", "flow.continuous.match": False}, {"likelihood"}),
+    ],
+)
+def test_the_curves_are_those_of_the_family(choice, phases, tmp_path, monitor):
+    monitor.follow(waiting_run(tmp_path, config=preset("quick", choice)))
+    assert {phase for phase, chart in monitor._charts.items() if chart.visible} == phases
 
 
 def test_the_curves_are_the_held_out_losses_of_every_member(run, monitor):

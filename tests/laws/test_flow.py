@@ -60,6 +60,13 @@ def test_every_family_is_tested():
         assert family_of(config, trainer("factored", "disc").family.coordinates).name == name
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_configuration_names_the_phases_of_a_training(family):
+    """The pages show a curve for each, and must not load JAX to know them."""
+    made = trainer(family, "disc")
+    assert made.config.phases == tuple(phase.name for phase in made.family.phases(made.stars, made.config))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_survives_json(family, kind):
@@ -97,13 +104,19 @@ class Broad(NamedTuple):
         return log_velocity - (np.log(volume) if places else 0.0)
 
 
-def integral(flow, n=6_000, x=None):
+POINTS = 6_000
+
+
+def integral(flow, x=None):
     """∫ f over the region, or over velocity at ``x``, and its relative error.
 
     From points of a known density q and the flow's own: ⟨f/(f + q)⟩ over the one by ⟨q/(f + q)⟩ over the other, both
-    of which are bounded (Bennett 1976).
+    of which are bounded (Bennett 1976). Wild splines are less like the known density than the others.
     """
     broad = Broad(flow)
+    n = POINTS if x is None else len(x)
+    if flow.family.name == "spline":
+        n *= 2
     drawn = flow.sample(jax.random.key(5), n)
     if x is not None:
         drawn = np.concatenate([x, flow.sample_velocities(jax.random.key(5), x)], 1)
@@ -129,11 +142,11 @@ def test_f_integrates_to_one(family, kind, how):
     flow = flow_of(family, kind, how)
     places = [None]
     if flow.family.is_conditional:
-        places = [np.broadcast_to(x, (6_000, 3)) for x in stars_for(kind, 3)[:, :3]]
+        places = [np.broadcast_to(x, (POINTS, 3)) for x in stars_for(kind, 3)[:, :3]]
     for x in places:
         found, error = integral(flow, x=x)
         error = np.hypot(error, relative_error(flow))
-        assert error < 0.06
+        assert error < 0.04
         assert abs(found - 1) < 4 * error
 
 
@@ -150,7 +163,7 @@ def test_f_integrates_to_one_over_a_region_with_cuts_and_holes(family, region):
     flow = gather(cut, [(wild_member(cut), None)])
     found, error = integral(flow)
     error = np.hypot(error, relative_error(flow))
-    assert error < 0.06
+    assert error < 0.04
     assert abs(found - 1) < 4 * error
 
 

@@ -13,7 +13,6 @@ from core.errors import RegionError
 from core.phase_space import region as regions
 from core.phase_space.coordinates import COORDINATES
 from core.phase_space.region import And, Box, Ellipse, Everything, Expression, Not, Or, Polygon, Shell
-from core.phase_space.sample import PhaseSpaceSample, ScoredSample
 from core.phase_space.solar_position import SolarPosition
 
 SUN = SolarPosition()
@@ -378,24 +377,3 @@ def test_regions_describe_themselves():
     region = (Shell(1.0) | Box((("vphi", 200.0, 260.0),))) & ~Expression("abs(z) < 0.1")
     assert str(region) == "(r < 1 kpc | 200 < vφ < 260) & not (abs(z) < 0.1)"
     assert isinstance(~region, Not)
-
-
-# ------------------------------------------------------------------------------------------------------------ samples
-
-
-def test_taking_stars_takes_all_that_is_known_of_them():
-    stars = PhaseSpaceSample(W, Shell(9.0), group=np.arange(400), weight=np.linspace(0, 1, 400))
-    some = stars.take(W[:, 0] > 0)
-    assert len(some) == np.sum(W[:, 0] > 0)
-    np.testing.assert_array_equal(W[some.group], some.w)
-    np.testing.assert_array_equal(some.weight, stars.weight[some.group])
-    assert some.region == stars.region
-
-
-def test_a_member_of_a_scored_sample_is_a_sample_of_one():
-    rng = np.random.default_rng(1)
-    scored = ScoredSample(W, rng.normal(size=(3, 400)), rng.normal(size=(3, 400, 6)), np.array([0, 1, 0]))
-    one = scored.member(1).take(np.array([5, 7]))
-    assert (one.members, len(one), one.half.tolist()) == (1, 2, [1])
-    np.testing.assert_array_equal(one.score[0], scored.score[1, [5, 7]])
-    np.testing.assert_array_equal(one.log_df[0], scored.log_df[1, [5, 7]])
