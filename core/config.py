@@ -255,13 +255,6 @@ class Config:
     pipelines: PipelinesConfig = section(PipelinesConfig)
     jobs: JobsConfig = section(JobsConfig)
 
-    def __post_init__(self) -> None:
-        if self.flow.mode == "conditional" and self.potential.solver != "convex":
-            raise ConfigError(
-                "flow.mode=conditional needs potential.solver=convex",
-                remedy="The network does not find the density of the stars together with Φ.",
-            )
-
     @property
     def flow_coordinates(self) -> str:
         """The frame of the flow that ``auto`` stands for."""

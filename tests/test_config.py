@@ -84,12 +84,6 @@ def test_only_the_factored_family_has_velocities_given_a_place(family):
     assert preset("quick", {"flow.mode": "conditional"}).flow.family == "factored"
 
 
-def test_only_the_convex_solver_finds_the_density_of_the_stars_too():
-    with pytest.raises(ConfigError, match=r"flow\.mode=conditional needs potential\.solver=convex"):
-        preset("quick", {"flow.mode": "conditional", "potential.solver": "network"})
-    assert preset("quick", {"flow.mode": "conditional", "potential.solver": "linear"}).potential.solver == "convex"
-
-
 @given(st.integers(0, 10**7), st.floats(0.01, 200), st.integers(10, 10**5), st.integers(16, 4096))
 def test_a_descent_is_no_longer_than_its_steps_and_its_passes_allow(rows, epochs, steps, batch):
     length = OptimizationConfig(steps=steps, epochs=epochs, batch=batch).length(rows)

@@ -3,7 +3,7 @@
 The residual is linear in the coefficients of the basis and in Ω_p, so the fit has no local minima and takes under a
 second. Two measures against errors in the scores, which shrink the force whatever the loss (PHYSICS 3):
 
-* weights 1 / (variance over members + residual² + floor), updated twice;
+* weights 1 / (residual² of the members + floor), updated twice;
 * cross-half instruments: with members trained on disjoint halves of the stars, products of scores of different halves
   replace squares of the mean score in the normal equations, which removes the bias.
 
@@ -21,22 +21,22 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
-from scipy.optimize import nnls
+from jaxtyping import Array, Bool, Float
 
 from core.array_types import PerStar
 from core.config import PotentialConfig
 from core.errors import TrainingError
 from core.phase_space.sample import ScoredSample
 from core.potential.basis import Basis, columns
+from core.potential.normal_equations import Vector, cross_equations, noise_share, non_negative, own_equations
 from core.potential.reference_frame import ReferenceFrame
 from core.potential.tracer_density import TracerBasis, TracerColumns, TracerDensity, tracer_columns
 
-Matrix = Float[np.ndarray, "c c"]
-Vector = Float[np.ndarray, " c"]
-
 PRODUCT_STEPS = 4
 """Steps for the product of Ω_p and ln n: the error squares in each, and begins at a tenth."""
+
+UNRESOLVED = 0.6
+"""Noise share above which Ω_p is not taken from products of the halves."""
 
 HOPELESS_INFORMATION = 1e-3
 """Force information below which an answer would be made by the ridge alone."""
@@ -79,6 +79,10 @@ class Design:
         """Number of columns of Φ, which come first."""
         tracers = 0 if self.tracers is None else self.tracers.streaming.shape[1]
         return self.matrix.shape[-1] - self.turning - tracers
+
+    def active(self, answer: Vector) -> Bool[np.ndarray, " c"]:
+        """The columns that take part in ``answer``: those that may have either sign, and those that are not zero."""
+        return (np.arange(len(answer)) >= self.positive) | (answer > 0)
 
     def about(self, answer: Vector) -> "Design":
         """The problem with the product of Ω_p and ln n to first order about ``answer``."""
@@ -184,7 +188,7 @@ def solve(problem: Design, config: PotentialConfig, weights: PerStar | None = No
         speed, share = float("nan"), 1.0
     elif problem.turning:
         # Of p(v|x) alone: the turning of ln n is the same for both halves, noise or not.
-        speed, share = float(answer[-1]), noise_share(problem, weights, answer) if problem.has_halves else None
+        speed, share = float(answer[-1]), _noise_share(problem, weights, answer) if problem.has_halves else None
     potential = problem.potential_columns
     fit = LinearFit(answer[:potential], speed, share, weights)
     if problem.tracers is None:
@@ -194,17 +198,14 @@ def solve(problem: Design, config: PotentialConfig, weights: PerStar | None = No
 
 
 def _solve_linear(problem: Design, config: PotentialConfig, weights: PerStar | None) -> tuple[Vector, PerStar]:
-    members = len(problem.matrix)
-    mean, target = problem.mean()
-    fixed = weights is not None
-    weights = np.ones(len(target), np.float32) if weights is None else weights
-    answer = _least_squares(problem, config, mean, target, weights)
-    if members > 1 and not fixed:
-        for _ in range(config.reweights):
-            weights = _updated_weights(problem, answer)
-            answer = _least_squares(problem, config, mean, target, weights)
-    if problem.has_halves:
-        answer = _instrumental(problem, config, weights)
+    """The answer, and the ``weights`` or those that were found for it."""
+    step = _instrumental if problem.has_halves else _plain
+    updates = config.reweights if weights is None and len(problem.matrix) > 1 else 0
+    weights = np.ones(problem.streaming.shape[1], np.float32) if weights is None else weights
+    answer = step(problem, config, weights)
+    for _ in range(updates):
+        weights = _updated_weights(problem, answer)
+        answer = step(problem, config, weights)
     return answer, weights
 
 
@@ -226,83 +227,40 @@ def _axis_information(problem: Design, weights: PerStar) -> Float[np.ndarray, "3
 
 
 def _updated_weights(problem: Design, answer: Vector) -> PerStar:
-    """1 / (member variance + residual² + floor): noisy scores near the edges of f would dominate a plain fit."""
-    members = len(problem.matrix)
-    residuals = problem.streaming - problem.matrix @ answer.astype(np.float32)
-    spread = residuals.var(0) * members / (members - 1) + residuals.mean(0) ** 2
+    """1 / (residual² + floor): noisy scores near the edges of f would dominate a plain fit.
+
+    The mean over members of the squared residual holds their variance. It is even in the errors of each half, so that
+    weighted products of the halves stay unbiased; the square of the mean is not.
+    """
+    spread = np.mean((problem.streaming - problem.matrix @ answer.astype(np.float32)) ** 2, 0)
     weights = 1 / (spread + np.quantile(spread, 0.3) + 1e-30)
     return np.asarray(weights / weights.mean(), np.float32)
 
 
-def _least_squares(
-    problem: Design,
-    config: PotentialConfig,
-    matrix: Float[np.ndarray, "n c"],
-    target: PerStar,
-    weights: PerStar,
-) -> Vector:
-    gram, moment = _moments(matrix, matrix, target, weights)
-    return _non_negative(gram, moment, np.diag(gram), problem.positive, config.ridge)
+def _plain(problem: Design, config: PotentialConfig, weights: PerStar) -> Vector:
+    """Least squares of the mean over members."""
+    own = own_equations(problem.mean(), weights)
+    return non_negative(own, np.diag(own.gram), problem.positive, config.ridge)
 
 
 def _instrumental(problem: Design, config: PotentialConfig, weights: PerStar) -> Vector:
-    """Symmetrised cross moments of the two half-sample means in place of squares of the mean.
+    """Cross moments of the two half-sample means in place of squares of the mean.
 
-    Where an axisymmetric sample leaves no cross information on Ω_p, its row would be noise divided by noise: the plain
-    row is kept for it.
+    Where little of the information on Ω_p is common to the halves, it would be noise divided by noise: there it is the
+    plain answer's, which noise pulls to the stars' own rotation, and Φ is the instruments' for that Ω_p.
     """
-    (a, y), (b, z) = problem.mean(0), problem.mean(1)
-    gram, moment = _moments(a, b, z, weights)
-    other = _moments(b, a, y, weights)[1]
-    moment = (moment + other) / 2
-    plain, plain_moment = _moments(*_repeat(problem.mean()), weights)
-    if problem.turning and gram[-1, -1] < 0.4 * plain[-1, -1]:
-        gram[-1], gram[:, -1], moment[-1] = plain[-1], plain[:, -1], plain_moment[-1]
-    return _non_negative(gram, moment, np.diag(plain), problem.positive, config.ridge)
+    own = own_equations(problem.mean(), weights)
+    cross = cross_equations(problem.mean(0), problem.mean(1), weights)
+    size = np.diag(own.gram)
+    answer = non_negative(cross, size, problem.positive, config.ridge)
+    if not problem.turning or noise_share(own.gram, cross.gram, problem.active(answer)) < UNRESOLVED:
+        return answer
+    speed = float(non_negative(own, size, problem.positive, config.ridge)[-1])
+    potential = non_negative(cross.without_last(speed), size[:-1], problem.positive, config.ridge)
+    return np.append(potential, speed)
 
 
-def _repeat(
-    pair: tuple[Float[np.ndarray, "n c"], PerStar],
-) -> tuple[Float[np.ndarray, "n c"], Float[np.ndarray, "n c"], PerStar]:
-    return pair[0], pair[0], pair[1]
-
-
-def _moments(
-    left: Float[np.ndarray, "n c"], right: Float[np.ndarray, "n c"], target: PerStar, weights: PerStar
-) -> tuple[Matrix, Vector]:
-    """Symmetrised leftᵀ W right, and leftᵀ W target."""
-    weighted = left * weights[:, None]
-    gram = (weighted.T @ right).astype(float)
-    return (gram + gram.T) / 2, (weighted.T @ target).astype(float)
-
-
-def _non_negative(gram: Matrix, moment: Vector, size: Vector, positive: int, ridge: float) -> Vector:
-    """Minimum of cᵀ gram c / 2 - momentᵀ c with the first ``positive`` coefficients ≥ 0.
-
-    Columns are scaled to unit ``size``; directions whose cross moments came out negative are clipped to the ridge.
-    """
-    scale = np.sqrt(size) + 1e-30
-    values, vectors = np.linalg.eigh(gram / scale[:, None] / scale)
-    root = np.sqrt(np.maximum(values, 0) + ridge)
-    factor, target = (vectors * root).T, (vectors.T @ (moment / scale)) / root
-    # A free coefficient is the difference of two non-negative ones.
-    answer, _ = nnls(np.concatenate([factor, -factor[:, positive:]], 1), target, maxiter=100 * len(scale))
-    free = answer[positive : len(scale)] - answer[len(scale) :]
-    return np.concatenate([answer[:positive], free]) / scale
-
-
-def noise_share(problem: Design, weights: PerStar, answer: Vector) -> float:
-    """1 - (cross-half)/(own) information of the Ω_p column, what the potential's active columns explain taken out.
-
-    Near 0 a pattern is seen by both halves alike; near 1 each half sees its own noise (PHYSICS 3).
-    """
-    active = np.concatenate([answer[: problem.positive] > 0, np.ones(len(answer) - problem.positive, bool)])
-    mean = problem.mean()[0][:, active]
-    own = _moments(mean, mean, np.zeros(len(mean), np.float32), weights)[0]
-    halves = [problem.mean(h)[0][:, active] for h in (0, 1)]
-    cross = _moments(halves[0], halves[1], np.zeros(len(mean), np.float32), weights)[0]
-    scale = np.sqrt(np.diag(own))
-    own, cross = own / scale[:, None] / scale, cross / scale[:, None] / scale
-    projection = np.linalg.solve(own[:-1, :-1] + 1e-7 * np.eye(len(own) - 1), own[:-1, -1])
-    direction = np.concatenate([-projection, [1.0]])
-    return float(1 - (direction @ cross @ direction) / (direction @ own @ direction))
+def _noise_share(problem: Design, weights: PerStar, answer: Vector) -> float:
+    own = own_equations(problem.mean(), weights).gram
+    cross = cross_equations(problem.mean(0), problem.mean(1), weights).gram
+    return noise_share(own, cross, problem.active(answer))

@@ -9,7 +9,7 @@ Everything is linear but the product of Ω_p and c_k, which is small: few stars'
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.optimize import least_squares
 
 from core.array_types import PerStar, PhaseSpace, Positions
+from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.potential.analytic import log_cosh
 from core.potential.reference_frame import ReferenceFrame
@@ -68,24 +68,24 @@ def sphere_tracers(stars: Positions, centre: Float[np.ndarray, "3"]) -> SphereTr
     return SphereTracers(jnp.asarray(centre), jnp.asarray(typical * np.geomspace(*RUNGS)))
 
 
-def kinematic_centre(w: PhaseSpace) -> Float[np.ndarray, "3"]:
-    """Where the stars are fastest [kpc]: the centre of a sphere whose stars in sight may all lie on one side of it.
+def kinematic_centre(sample: ScoredSample) -> Float[np.ndarray, "3"]:
+    """Where the gradients ∂ln p/∂x point to or from [kpc]: the centre of a sphere, wherever its stars in sight lie.
 
-    The squared velocity is fitted by a power law with a core, A (1 + |x - c|²/s²)^-γ; where that has no peak among the
-    stars, it is their median.
+    (x - c) × ∂ln p/∂x = 0 in least squares, with products of the two halves where there are any: errors in squares
+    would pull c to the mean of the stars.
     """
-    x, v = w[:, :3], w[:, 3:] - np.median(w[:, 3:], 0)
-    median, energy = np.median(x, 0), np.sum(v**2, 1)
-    typical = float(np.median(np.linalg.norm(x - median, axis=1)))
-    u, energy = (x - median) / typical, energy / energy.mean()
-
-    def excess(p: Float[np.ndarray, "6"]) -> PerStar:
-        return np.exp(p[3]) * (1 + np.sum((u - p[:3]) ** 2, 1) * np.exp(-2 * p[4])) ** -p[5] - energy
-
-    # A robust loss would follow the mode of the energies, which few stars at large radii have in common.
-    found = least_squares(excess, [0, 0, 0, 0, 0, 0.5], bounds=([-3] * 5 + [0.05], [3] * 6), max_nfev=100)
-    at_bound = np.any(found.active_mask != 0)
-    return median if at_bound or not found.success else median + typical * found.x[:3]
+    x, score = sample.w[:, :3], sample.score[:, :, :3]
+    halves = [score[sample.half == h] for h in (0, 1)]
+    one, other = (s.mean(0).astype(float) for s in (halves if all(map(len, halves)) else (score, score)))
+    power = np.sum(one**2 + other**2, 1)
+    # Scores far beyond the rest, at the edge of f, are errors.
+    one = np.where(power[:, None] < 100 * np.median(power), one, 0.0)
+    across = np.einsum("ni,nj->nij", one, other)
+    across = np.eye(3) * np.trace(across, axis1=1, axis2=2)[:, None, None] - (across + across.transpose(0, 2, 1)) / 2
+    centre = np.linalg.lstsq(across.sum(0), np.einsum("nij,nj->i", across, x), rcond=None)[0]
+    median = np.median(x, 0)
+    reach = 3 * np.median(np.linalg.norm(x - median, axis=1))
+    return centre if np.linalg.norm(centre - median) < reach else median
 
 
 def functions(basis: TracerBasis, x: Float[Array, "3"]) -> Float[Array, " q"]:
@@ -129,6 +129,12 @@ class TracerDensity:
     def gradient(self, x: Positions) -> Positions:
         """∂ln n/∂x [per kpc] on heliocentric axes."""
         return np.einsum("nqi,q->ni", _at_points(_gradient_columns, self.basis, x), self.coefficients)
+
+    def joint(self, sample: ScoredSample) -> ScoredSample:
+        """A conditional sample as one of f(x, v) = n(x) p(v|x), ln f up to a constant."""
+        x, score = sample.w[:, :3], sample.score.copy()
+        score[:, :, :3] += self.gradient(x)
+        return replace(sample, log_df=sample.log_df + self.log_density(x), score=score, conditional=False)
 
 
 @dataclass(frozen=True)
