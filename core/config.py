@@ -217,12 +217,28 @@ class ScalarsConfig:
     baryon_density: float = setting(
         0.084, "baryons in the midplane at R0 (McKee, Parravano & Hollenbach 2015)", unit="Msun/pc³", low=0.0
     )
+    baryon_error: float = setting(0.012, "one-sigma error of baryon_density", unit="Msun/pc³", low=0.0)
 
 
 @dataclass(frozen=True)
 class PipelinesConfig:
-    """Which ensembles beside the flow members and the potential seeds are computed."""
+    """The ensembles beside the flow members and the potential seeds (PHYSICS 4)."""
 
+    noise_members: int = setting(
+        0,
+        "fits to the stars drawn anew within their errors, where the catalogue has errors; 0 leaves them out",
+        low=0,
+        high=128,
+    )
+    bootstrap_members: int = setting(
+        0, "fits to the stars drawn anew with replacement; 0 leaves them out", low=0, high=128
+    )
+    solar_members: int = setting(
+        8,
+        "potentials for places and velocities of the Sun drawn within their errors, in a rotating frame",
+        low=0,
+        high=1000,
+    )
     null_members: int = setting(
         0,
         "flows of the null test, trained on the stars turned to random azimuths; 0 leaves it out",
@@ -271,6 +287,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "potential.members": 16,
         "sample.scored_points": 65_536,
         "sample.flow_stars": 524_288,
+        "pipelines.noise_members": 4,
+        "pipelines.bootstrap_members": 4,
+        "pipelines.solar_members": 16,
         "pipelines.null_members": 2,
     },
     "paper": {
@@ -283,6 +302,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "potential.members": 16,
         "sample.scored_points": 262_144,
         "sample.flow_stars": 2_097_152,
+        "pipelines.noise_members": 8,
+        "pipelines.bootstrap_members": 8,
+        "pipelines.solar_members": 16,
         "pipelines.null_members": 4,
         "jobs.members_per_task": 1,
     },

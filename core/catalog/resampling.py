@@ -7,7 +7,7 @@ correlation matrix that is not positive definite is replaced by the one with its
 zero, errors unchanged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -41,10 +41,19 @@ def resample(rng: np.random.Generator, columns: Mapping[str, np.ndarray]) -> Pha
     return w
 
 
+def lacking_errors(columns: Collection[str]) -> str | None:
+    """The first column without which stars cannot be drawn within their errors; None where all are there."""
+    return next((name for name in _needed(columns) if name not in columns), None)
+
+
+def _needed(columns: Collection[str]) -> list[str]:
+    measured = ["pmra", "pmdec", "radial_velocity", "distance" if "distance" in columns else "parallax"]
+    return ["ra", "dec", *measured, *(f"{name}_error" for name in measured)]
+
+
 def _check(columns: Mapping[str, np.ndarray], depth: str) -> None:
     """CatalogError unless there are coordinates, errors and a positive ``depth`` (parallax or distance)."""
-    needed = ["pmra", "pmdec", "radial_velocity", depth]
-    for name in ["ra", "dec", *needed, *(f"{n}_error" for n in needed)]:
+    for name in _needed(columns):
         if name not in columns or not np.isfinite(columns[name]).any():
             raise CatalogError(
                 "the stars cannot be drawn within their errors without it",

@@ -15,6 +15,7 @@ from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, run_status
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
+from core.pipelines import RESAMPLED
 from core.runs.registry import Run, find_run, list_runs, runs_root
 from core.runs.star_files import FLOW_SUMMARY, read_summary
 from core.settings import from_toml, parse_assignment
@@ -63,6 +64,7 @@ def fit(
     as_json: bool,
 ) -> None:
     """Fit flows and potentials to CATALOGUE: an id, a name, or a file."""
+    from core.catalog.resampling import lacking_errors
     from core.catalog.resolve import resolve_catalogue  # astropy takes half a second to import
     from core.jobs.creation import create_fit, fit_config
 
@@ -81,6 +83,8 @@ def fit(
     )
     if not quiet and not as_json:
         say(f"run {run.path}: {run.manifest.stars:,} stars, {len(run.manifest.tasks)} tasks")
+        if settings.pipelines.noise_members and (column := lacking_errors(stars.units)):
+            say(f"without the pipeline observational_noise: the catalogue has no column {column}")
     _execute(run, detach=detach, quiet=quiet or as_json)
     if as_json:
         say(json.dumps(run_status(run).to_json()))
@@ -187,7 +191,19 @@ def _report(status: RunStatus) -> str:
     lines = [_line(status), *(f"error: {line}" for line in status.error.splitlines())]
     for task in status.tasks:
         lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
-    return "\n".join([*lines, *_flow_report(status.run)])
+    return "\n".join([*lines, *_flow_report(status.run), *_draws_left_out(status.run)])
+
+
+def _draws_left_out(run: Run) -> list[str]:
+    """Draws of the uncertainty pipelines for which there is no potential, and why."""
+    from core.runs import products  # JAX takes a second to import
+
+    found = [p for p in RESAMPLED if run.has(f"potential-{p}.safetensors")]
+    return [
+        f"  draw {draw} of {pipeline} is left out: {reason}"
+        for pipeline in found
+        for draw, reason in products.left_out(run.products, pipeline).items()
+    ]
 
 
 def _flow_report(run: Run) -> list[str]:

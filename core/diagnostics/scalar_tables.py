@@ -29,14 +29,19 @@ def _rows(document: Document) -> Iterator[tuple[str, str, float, str, float, flo
 
 
 def plain(document: Document) -> str:
-    """Aligned columns, then the verdict on the pattern speed."""
-    lines = [f"{'quantity':<28}{'best':>12}  {'pipeline':<16}{'median':>12}{'16 %':>12}{'84 %':>12}  unit, volume"]
+    """Aligned columns, then the verdict on the pattern speed; the error holds all uncertainties in quadrature."""
+    numbers = "".join(f"{word:>12}" for word in ("median", "16 %", "84 %"))
+    lines = [f"{'quantity':<28}{'best':>12}{'error':>12}  {'pipeline':<20}{numbers}  unit, volume"]
     shown = ""
     for name, unit, best, pipeline, median, low, high, volume in _rows(document):
         error = (high - low) / 2
         numbers = "".join(f"{significant(v, error):>12}" for v in (median, low, high))
-        first = (name, significant(best, error), f"  {unit}, {volume}") if name != shown else ("", "", "")
-        lines.append(f"{first[0]:<28}{first[1]:>12}  {pipeline:<16}{numbers}{first[2]}")
+        first = ("", "", "", "")
+        if name != shown:
+            total = document[name].get("error")
+            words = "–" if total is None else f"{total:.2g}"
+            first = (name, significant(best, error if total is None else total), words, f"  {unit}, {volume}")
+        lines.append(f"{first[0]:<28}{first[1]:>12}{first[2]:>12}  {pipeline:<20}{numbers}{first[3]}")
         shown = name
     speed = document.get("pattern_speed")
     if speed:
@@ -45,11 +50,11 @@ def plain(document: Document) -> str:
 
 
 def csv(document: Document) -> str:
-    """One line per quantity and pipeline."""
+    """One line per quantity and pipeline; the error holds all uncertainties of the quantity in quadrature."""
     out = io.StringIO()
     writer = csv_module.writer(out, lineterminator="\n")
-    writer.writerow(["quantity", "unit", "best", "pipeline", "median", "low", "high", "volume"])
-    writer.writerows(_rows(document))
+    writer.writerow(["quantity", "unit", "best", "pipeline", "median", "low", "high", "volume", "error"])
+    writer.writerows([*row, document[row[0]].get("error")] for row in _rows(document))
     return out.getvalue().rstrip("\n")
 
 
@@ -79,13 +84,20 @@ _UNITS = {
 def latex(document: Document) -> str:
     """A table with one row per quantity, medians with upper and lower errors in a column per pipeline."""
     pipelines = list(dict.fromkeys(p for entry in document.values() for p in entry["pipelines"]))
-    head = " & ".join(["quantity", "unit", *(p.replace("_", " ") for p in pipelines)])
-    lines = [rf"\begin{{tabular}}{{ll{'c' * len(pipelines)}}}", r"\hline", head + r" \\", r"\hline"]
+    head = " & ".join(["quantity", "unit", "best", *(p.replace("_", " ") for p in pipelines)])
+    lines = [rf"\begin{{tabular}}{{ll{'c' * (len(pipelines) + 1)}}}", r"\hline", head + r" \\", r"\hline"]
     for name, entry in document.items():
-        cells = [f"${_SYMBOLS[name]}$", _UNITS.get(entry["unit"], entry["unit"])]
+        cells = [f"${_SYMBOLS[name]}$", _UNITS.get(entry["unit"], entry["unit"]), _best(entry)]
         cells += [_cell(entry["pipelines"].get(p)) for p in pipelines]
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"])
+
+
+def _best(entry: Mapping[str, Any]) -> str:
+    error = entry.get("error")
+    if error is None:
+        return f"${significant(entry['best'], 0.0)}$"
+    return rf"${significant(entry['best'], error)} \pm {significant(error, error)}$"
 
 
 def _cell(draws: Mapping[str, Any] | None) -> str:

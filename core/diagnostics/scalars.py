@@ -4,19 +4,22 @@ A density near 0.086 Msun/pc³ is a midplane value; its mean over the shell is a
 and each names its volume.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import ndtri
 
 from core.array_types import MemberAcceleration, MemberPotential, PerStar, Positions
 from core.config import Config
 from core.errors import CorruptArtifactError
 from core.phase_space.region import Region, Shell
 from core.phase_space.solar_position import SolarPosition
+from core.pipelines import BARYONS, POTENTIAL_SEED, UNCERTAINTIES
 from core.potential.fields import Field, PotentialEnsemble, circular_velocity
+from core.units import GEV_CM3_PER_MSUN_PC3
 
 _POINTS = 4096
 _ARC = 33
@@ -40,6 +43,22 @@ class ScalarDraws:
         low, median, high = np.percentile(self.pipelines[pipeline], [16, 50, 84])
         return float(low), float(median), float(high)
 
+    @property
+    def errors(self) -> dict[str, float]:
+        """Half of the 16–84 % range in every pipeline that measures an uncertainty."""
+        found = {}
+        for name in UNCERTAINTIES:
+            if len(self.pipelines.get(name, ())) > 1:
+                low, _, high = self.interval(name)
+                found[name] = (high - low) / 2
+        return found
+
+    @property
+    def error(self) -> float | None:
+        """All uncertainties together, in quadrature; None where no pipeline has two draws."""
+        errors = self.errors
+        return float(np.sqrt(sum(e**2 for e in errors.values()))) if errors else None
+
     def to_json(self) -> dict[str, Any]:
         """The entry of ``scalars.json`` (INTERFACES 3)."""
         pipelines = {}
@@ -52,8 +71,16 @@ class ScalarDraws:
             "volume": self.volume,
             "best": self.best,
             "truth": self.truth,
+            "error": self.error,
             "pipelines": pipelines,
-        }
+        } | self._in_particle_units()
+
+    def _in_particle_units(self) -> dict[str, Any]:
+        """Best estimate and error of the dark matter as an energy density [GeV/cm³]."""
+        if self.name != "dark_matter_density":
+            return {}
+        error = None if self.error is None else self.error * GEV_CM3_PER_MSUN_PC3
+        return {"gev_per_cm3": {"best": self.best * GEV_CM3_PER_MSUN_PC3, "error": error}}
 
 
 def from_json(name: str, entry: Mapping[str, Any]) -> ScalarDraws:
@@ -238,29 +265,57 @@ def scalar_draws(
     pipelines: Mapping[str, PotentialEnsemble],
     config: Config,
     region: Region,
+    *,
+    suns: Mapping[str, Sequence[SolarPosition]] | None = None,
     truth: Field | None = None,
     true_pattern_speed: float | None = None,
 ) -> list[ScalarDraws]:
-    """All scalars with their draws: one per potential of each pipeline; "potential_seed" gives the best estimate."""
+    """All scalars with their draws: one per potential of each pipeline; "potential_seed" gives the best estimate.
+
+    ``suns`` holds the solar position of every potential of the pipelines that vary it: R0, the midplane and the
+    directions of the components move with it.
+    """
     volumes = averaging_volumes(config, region)
-    draws = {name: _with_speed(scalar_values(p, volumes, config), p) for name, p in pipelines.items()}
+    draws = {}
+    for name, potentials in pipelines.items():
+        varied = (suns or {}).get(name)
+        values = _as_seen(potentials, varied, config, region) if varied else scalar_values(potentials, volumes, config)
+        draws[name] = _with_speed(values, potentials)
     true = {} if truth is None else scalar_values(OneMember(truth), volumes, config)
     if true and true_pattern_speed is not None:
         true["pattern_speed"] = np.array([true_pattern_speed])
-    best = draws["potential_seed"]
+    best = {name: float(np.median(values)) for name, values in draws[POTENTIAL_SEED].items()}
+    if "dark_matter_density" in best:
+        draws[BARYONS] = {"dark_matter_density": best["dark_matter_density"] - _baryon_errors(config)}
     return [
         ScalarDraws(
             name=q.name,
             label=q.label,
             unit=q.unit,
             volume=volumes.words[q.volume],
-            best=float(np.median(best[q.name])),
+            best=best[q.name],
             pipelines={pipeline: values[q.name] for pipeline, values in draws.items() if q.name in values},
             truth=float(true[q.name][0]) if q.name in true else None,
         )
         for q in QUANTITIES
         if q.name in best
     ]
+
+
+def _as_seen(
+    potentials: PotentialEnsemble, suns: Sequence[SolarPosition], config: Config, region: Region
+) -> dict[str, np.ndarray]:
+    """Every scalar of each potential in the volumes of its own solar position."""
+    rows = []
+    for i, sun in enumerate(suns):
+        seen = replace(config, solar=sun)
+        rows.append(scalar_values(potentials.take(slice(i, i + 1)), averaging_volumes(seen, region), seen))
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0] if all(name in row for row in rows)}
+
+
+def _baryon_errors(config: Config) -> PerStar:
+    """Draws of the error of the baryons' density [Msun/pc³]: equally probable values of a Gaussian."""
+    return config.scalars.baryon_error * ndtri((np.arange(101) + 0.5) / 101)
 
 
 def _with_speed(values: dict[str, np.ndarray], potentials: PotentialEnsemble) -> dict[str, np.ndarray]:

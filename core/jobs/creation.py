@@ -10,6 +10,7 @@ from core import settings
 from core.array_types import PerStar, PhaseSpace
 from core.catalog.catalogue import Catalogue
 from core.catalog.quantities import CARTESIAN
+from core.catalog.resampling import lacking_errors
 from core.config import Config, preset
 from core.errors import InputError, RegionError
 from core.flow.halves import shortage
@@ -67,6 +68,7 @@ def create_fit(
     stars, lacking = len(sample), shortage(len(sample), sample.group, config.flow)
     if lacking:
         raise RegionError(f"{stars:,} stars are inside {volume}, too few: {lacking.reason}", remedy=lacking.remedy)
+    _refuse_scarce_draws(stars, config)
     _refuse_degenerate(sample.w, catalogue.name)
     _refuse_weights(sample.weight, catalogue.name)
     title = name or (catalogue.name if isinstance(region, Everything) else f"{catalogue.name} subset")
@@ -79,10 +81,19 @@ def create_fit(
         stars=stars,
         config=config,
         preset=preset_name,
-        tasks=plan(config, stars),
+        tasks=plan(config, stars, measured=lacking_errors(catalogue.units) is None),
         parent=parent,
     )
     return create_run(root, manifest, command)
+
+
+def _refuse_scarce_draws(stars: int, config: Config) -> None:
+    """A bootstrap holds 63 % of the stars."""
+    if config.pipelines.bootstrap_members and (lacking := shortage(int(0.6 * stars), None, config.flow)):
+        raise RegionError(
+            f"{stars:,} stars are too few for the bootstrap, which draws 63 % of them: {lacking.reason}",
+            remedy="Choose a larger region, or leave it out with pipelines.bootstrap_members=0.",
+        )
 
 
 def _refuse_degenerate(w: PhaseSpace, catalogue: str) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 
 from core.catalog.resolve import open_catalogue
 from core.phase_space.axisymmetry import axisymmetrised
+from core.phase_space.bootstrap import bootstrapped
 from core.phase_space.sample import PhaseSpaceSample
+from core.pipelines import BOOTSTRAP, NULL, OBSERVATIONAL_NOISE
 from core.runs.manifest import TaskSpec
 from core.runs.registry import Run
 
@@ -31,11 +33,14 @@ class Task:
         label = zlib.crc32(" ".join(map(str, words)).encode())
         return int(np.random.SeedSequence([self.run.manifest.config.seed, label]).generate_state(1)[0] >> 1)
 
-    def stars(self, pipeline: str) -> PhaseSpaceSample:
-        """The stars of the run as the flows of a pipeline see them."""
+    def stars(self, pipeline: str, draw: int = 0) -> PhaseSpaceSample:
+        """The stars of the run as the flows of a pipeline see them, in one of its draws."""
         manifest = self.run.manifest
-        sun = manifest.config.solar
-        stars = open_catalogue(manifest.catalogue.id).sample(manifest.region, sun)
-        if pipeline == "null":
-            return axisymmetrised(np.random.default_rng(self.seed("azimuths")), stars, sun)
-        return stars
+        sun, catalogue = manifest.config.solar, open_catalogue(manifest.catalogue.id)
+        rng = np.random.default_rng(self.seed("stars", pipeline, draw))
+        if pipeline == OBSERVATIONAL_NOISE:
+            return catalogue.resampled(rng, manifest.region, sun)
+        stars = catalogue.sample(manifest.region, sun)
+        if pipeline == NULL:
+            return axisymmetrised(rng, stars, sun)
+        return bootstrapped(rng, stars) if pipeline == BOOTSTRAP else stars

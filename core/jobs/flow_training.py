@@ -14,6 +14,7 @@ from core.errors import TrainingError
 from core.flow.training import Checkpoint, FlowProgress, FlowTrainer, flow_trainer
 from core.jobs.checkpoint import load_checkpoint, save_checkpoint
 from core.jobs.execution import Task
+from core.pipelines import RESAMPLED, flows_per_draw
 from core.runs import artifacts, products
 from core.runs.artifacts import write_json
 
@@ -24,14 +25,16 @@ def train_flows(task: Task) -> list[Path]:
     A member that diverges is left out and said to be: the others are not its victims.
     """
     config = task.run.manifest.config
+    pipeline, numbers = task.spec.parameters["pipeline"], task.spec.parameters["members"]
+    draw = numbers[0] // flows_per_draw(halves=config.flow.halves) if pipeline in RESAMPLED else 0
     trainer = flow_trainer(
-        task.stars(task.spec.parameters["pipeline"]),
+        task.stars(pipeline, draw),
         config.flow,
         config.solar,
         coordinates=config.flow_coordinates,
         seed=task.seed("split"),
     )
-    members = [_Member(task, trainer, number) for number in task.spec.parameters["members"]]
+    members = [_Member(task, trainer, number) for number in numbers]
     # Members in one program fill an accelerator; on a CPU they only wait for each other.
     if jax.default_backend() == "cpu":
         for place, member in enumerate(members):

@@ -1,43 +1,72 @@
 """The task graph of a fit: flows → sample and scores → potentials → scalars.
 
-A pipeline is a set of flows trained on one version of the stars: ``df_seed`` on the stars as they are, ``null`` on the
-axisymmetrised ones. Weights are CPU seconds measured on one core of a 2020s server; they only set how progress and
-remaining time are shared out.
+The flows of ``df_seed`` see the stars as they are, and everything that needs no others is computed from them; those of
+``null`` see axisymmetrised stars; of a resampled pipeline (:mod:`core.pipelines`) every two see a draw of their own.
+Weights are CPU seconds measured on one core of a 2020s server; they only set how progress and remaining time are shared
+out.
 """
 
 from collections.abc import Sequence
 
 from core.config import Config, ContinuousConfig
+from core.pipelines import BOOTSTRAP, DF_SEED, NULL, OBSERVATIONAL_NOISE, POTENTIAL_SEED, SOLAR_POSITION, flows_per_draw
 from core.runs.manifest import TaskSpec
 
 _START = 6.0
 """Seconds to import and compile, for every task."""
 
 
-def plan(config: Config, stars: int) -> tuple[TaskSpec, ...]:
-    """The tasks of a fit to ``stars`` stars, in an order that respects what each needs."""
-    flows = _flow_tasks("df_seed", config.flow.members, config, stars)
-    scored = _sample_task("df_seed", flows, config)
+def plan(config: Config, stars: int, *, measured: bool = False) -> tuple[TaskSpec, ...]:
+    """The tasks of a fit to ``stars`` stars, in an order that respects what each needs.
+
+    ``measured`` says that they have errors within which they can be drawn anew.
+    """
+    flows = _flow_tasks(DF_SEED, config.flow.members, config, stars)
+    scored = _sample_task(DF_SEED, flows, config, config.flow.members)
     potentials = [
-        _potential_task("potential_seed", "df_seed", config.potential.members, scored, config),
-        _potential_task("df_seed", "df_seed", config.flow.members, scored, config),
+        _potential_task(POTENTIAL_SEED, DF_SEED, config.potential.members, scored, config),
+        _potential_task(DF_SEED, DF_SEED, config.flow.members, scored, config),
     ]
-    null: list[TaskSpec] = []
-    count = config.pipelines.null_members
-    if count and config.potential.frame == "rotating":
-        null = _flow_tasks("null", count, config, stars)
-        null.append(_sample_task("null", null, config))
-        potentials.append(_potential_task("null", "null", count, null[-1], config))
-    scalars = TaskSpec("scalars", "scalars", tuple(t.id for t in potentials), {}, _START)
-    return (*flows, *null, scored, *potentials, scalars)
+    rotating, counts = config.potential.frame == "rotating", config.pipelines
+    if rotating and counts.solar_members:
+        potentials.append(_potential_task(SOLAR_POSITION, DF_SEED, counts.solar_members, scored, config))
+    tasks = [*flows, scored, *potentials]
+    ends = [task.id for task in potentials]
+    if rotating and counts.null_members:
+        null = _flow_tasks(NULL, counts.null_members, config, stars)
+        sample = _sample_task(NULL, null, config, counts.null_members)
+        tasks += [*null, sample, _potential_task(NULL, NULL, counts.null_members, sample, config)]
+        ends.append(tasks[-1].id)
+    for pipeline, draws in (
+        (BOOTSTRAP, counts.bootstrap_members),
+        (OBSERVATIONAL_NOISE, counts.noise_members if measured else 0),
+    ):
+        if draws:
+            tasks += _resampled(pipeline, draws, scored, config, stars)
+            ends.append(tasks[-1].id)
+    return (*tasks, TaskSpec("scalars", "scalars", tuple(ends), {}, _START))
 
 
-def _flow_tasks(pipeline: str, members: int, config: Config, stars: int) -> list[TaskSpec]:
-    """Batches of members, each trained by one process with one compilation.
+def _resampled(pipeline: str, draws: int, scored: TaskSpec, config: Config, stars: int) -> list[TaskSpec]:
+    """Flows of every draw, their scores at the points of the best fit, and a potential for each draw."""
+    members = draws * flows_per_draw(halves=config.flow.halves)
+    flows = _flow_tasks(pipeline, members, config, stars, size=flows_per_draw(halves=config.flow.halves))
+    sample = TaskSpec(
+        id=f"sample-{pipeline}",
+        kind="sample",
+        needs=(*(t.id for t in flows), scored.id),
+        parameters={"pipeline": pipeline, "draws": draws},
+        weight=_START + members * config.sample.scored_points * _SCORE,
+    )
+    return [*flows, sample, _potential_task(pipeline, pipeline, draws, sample, config)]
+
+
+def _flow_tasks(pipeline: str, members: int, config: Config, stars: int, size: int | None = None) -> list[TaskSpec]:
+    """Batches of ``size`` members, each trained by one process with one compilation.
 
     Consecutive members are on different halves of the stars, so a batch sees both.
     """
-    size = config.jobs.members_per_task
+    size = size or config.jobs.members_per_task
     batches = [list(range(first, min(first + size, members))) for first in range(0, members, size)]
     cost = _flow_seconds(config, stars)
     return [
@@ -81,15 +110,18 @@ def _continuous_seconds(flow: ContinuousConfig, rows: int) -> float:
     return weights * (1e-9 * matching + 2e-9 * solved)
 
 
-def _sample_task(pipeline: str, flows: Sequence[TaskSpec], config: Config) -> TaskSpec:
-    members = config.flow.members if pipeline == "df_seed" else config.pipelines.null_members
-    stars = config.sample.flow_stars if pipeline == "df_seed" else config.sample.scored_points
+_SCORE = 2.5e-5
+"""Seconds for the score of one member at one point."""
+
+
+def _sample_task(pipeline: str, flows: Sequence[TaskSpec], config: Config, members: int) -> TaskSpec:
+    stars = config.sample.flow_stars if pipeline == DF_SEED else config.sample.scored_points
     return TaskSpec(
         id=f"sample-{pipeline}",
         kind="sample",
         needs=tuple(t.id for t in flows),
         parameters={"pipeline": pipeline},
-        weight=_START + stars * 5e-5 + members * config.sample.scored_points * 2.5e-5,
+        weight=_START + stars * 5e-5 + members * config.sample.scored_points * _SCORE,
     )
 
 

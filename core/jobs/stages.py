@@ -11,29 +11,38 @@ import jax
 import numpy as np
 
 from core import mocks
+from core.array_types import PhaseSpace
 from core.catalog.resolve import open_catalogue
+from core.diagnostics.budget import correlations
 from core.diagnostics.scalars import scalar_draws
 from core.diagnostics.star_counts import slopes
-from core.diagnostics.stationarity import PatternSpeedVerdict, mean_angular_speed, median_share
+from core.diagnostics.stationarity import PatternSpeedVerdict, median_share
+from core.errors import TrainingError
 from core.flow.distribution_function import FlowEnsemble
 from core.jobs.execution import Task
 from core.jobs.flow_training import train_flows
+from core.jobs.potential_fitting import fit_potentials
 from core.phase_space.sample import ScoredSample
-from core.potential.training import PotentialMember, fit_convex, fit_network_member
+from core.pipelines import RESAMPLED, UNCERTAINTIES, flows_per_draw
 from core.runs import products, star_files
 from core.runs.artifacts import write_json
 from core.runs.registry import Run
 
 
 def draw_sample(task: Task) -> list[Path]:
-    """Draw stars from the flows for the comparison with the data, and score the first of them for the potential."""
+    """Draw stars from the flows for the comparison with the data, and score the first of them for the potential.
+
+    The flows of a resampled pipeline are scored at the points of the best fit.
+    """
     pipeline = task.spec.parameters["pipeline"]
+    if pipeline in RESAMPLED:
+        return _score_draws(task, pipeline)
     config = task.run.manifest.config
     flow = products.read_flow(task.run.products, pipeline)
     count = config.sample.flow_stars if pipeline == products.MAIN else config.sample.scored_points
     stars = flow.sample(jax.random.key(task.seed("sample", pipeline)), count)
     task.report(0.5)
-    paths = [task.run.products / f"scored-{pipeline}.safetensors"]
+    paths = [products.scored_path(task.run.products, pipeline)]
     products.write_scored(paths[0], _scored(task, flow, stars))
     task.report(0.9)
     if pipeline == products.MAIN:
@@ -41,6 +50,30 @@ def draw_sample(task: Task) -> list[Path]:
         star_files.write_stars(paths[1], stars)
         star_files.write_summary(paths[2], _flow_summary(task, stars))
     return paths
+
+
+def _score_draws(task: Task, pipeline: str) -> list[Path]:
+    """The scores of the flows of every draw; where they cannot be used, why."""
+    place, draws = task.run.products, task.spec.parameters["draws"]
+    points = products.read_scored(products.scored_path(place, products.MAIN)).w
+    per_draw = flows_per_draw(halves=task.run.manifest.config.flow.halves)
+    paths = []
+    for draw in range(draws):
+        try:
+            flow = products.read_flow(place, pipeline, range(draw * per_draw, (draw + 1) * per_draw))
+        except TrainingError as error:
+            paths.append(products.rejection_of_draw(place, pipeline, draw))
+            write_json(paths[-1], {"reason": str(error)})
+            continue
+        paths.append(products.scored_path(place, pipeline, draw))
+        products.write_scored(paths[-1], _at(flow, points))
+        task.report((draw + 1) / draws)
+    return paths
+
+
+def _at(flow: FlowEnsemble, points: PhaseSpace) -> ScoredSample:
+    log_df, score = flow.log_df_and_score(points)
+    return ScoredSample(points, log_df, score, flow.half, conditional=flow.family.is_conditional)
 
 
 def _flow_summary(task: Task, drawn: np.ndarray) -> star_files.FlowSummary:
@@ -63,64 +96,25 @@ def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:
         reach = (1 - manifest.config.sample.edge) * ball[1]
         inside &= np.linalg.norm(stars[:, :3] - np.asarray(ball[0]), axis=1) < reach
     points = stars[inside][: manifest.config.sample.scored_points].astype(float)
-    log_df, score = flow.log_df_and_score(points)
-    return ScoredSample(points, log_df, score, flow.half, conditional=flow.family.is_conditional)
-
-
-def fit_potentials(task: Task) -> list[Path]:
-    """The potentials of a pipeline: one per seed on the best estimate of f, or one per flow."""
-    pipeline, flows = task.spec.parameters["pipeline"], task.spec.parameters["flows"]
-    config = task.run.manifest.config
-    sample = products.read_scored(task.run.products / f"scored-{flows}.safetensors")
-    members = []
-    if pipeline == "df_seed":
-        weights = None
-        if config.potential.solver == "convex":
-            # The weights need the scatter of all members; each flow alone then uses them.
-            weights = fit_convex(sample, config.potential, config.solar, seed=task.seed(0), bootstrap=False)[1].weights
-        for i in range(sample.members):
-            members.append(_fit_member(task, sample.member(i), task.seed(0), weights, i / sample.members))
-    else:
-        count = task.spec.parameters["members"]
-        for i in range(count):
-            members.append(_fit_member(task, sample, task.seed("potential", i), None, i / count))
-    speed = mean_angular_speed(sample.w, config.solar) if config.potential.frame == "rotating" else None
-    path = products.potentials_path(task.run.products, pipeline)
-    products.write_potentials(path, config.potential, members, speed)
-    return [path]
-
-
-def _fit_member(
-    task: Task, sample: ScoredSample, seed: int, weights: np.ndarray | None, done: float
-) -> PotentialMember:
-    config = task.run.manifest.config
-    if config.potential.solver == "convex":
-        member, _ = fit_convex(
-            sample, config.potential, config.solar, seed=seed, bootstrap=weights is None, weights=weights
-        )
-        task.report(done)
-        return member
-    for progress, fitted in fit_network_member(sample, config.potential, config.solar, seed=seed):
-        share = progress.step / progress.steps / max(1, task.spec.parameters["members"])
-        task.report(done + share, step=progress.step, loss=progress.loss, held_out=progress.held_out)
-        member = fitted
-    return member
+    return _at(flow, points)
 
 
 def read_off_scalars(task: Task) -> list[Path]:
     """The scalars of every pipeline, with the truth where the stars are a mock's."""
     run, config = task.run, task.run.manifest.config
-    pipelines = [p for p in ("potential_seed", "df_seed") if run.has(f"potential-{p}.safetensors")]
+    pipelines = [p for p in UNCERTAINTIES if run.has(products.potentials_path(run.products, p).name)]
     truth = open_catalogue(run.manifest.catalogue.id).truth
     system = mocks.from_truth(truth) if truth else None
     scalars = scalar_draws(
         {p: run.potentials(p) for p in pipelines},
         config,
         products.read_flow(run.products).region,
+        suns={p: products.solar_positions(run.products, p) for p in pipelines},
         truth=system,
         true_pattern_speed=system.pattern_speed if system else None,
     )
-    document: dict[str, Any] = {scalar.name: scalar.to_json() for scalar in scalars}
+    relations = correlations(scalars)
+    document: dict[str, Any] = {s.name: s.to_json() | {"correlations": relations[s.name]} for s in scalars}
     if "pattern_speed" in document:
         document["pattern_speed"] |= _verdict(run).to_json()
     path = run.products / "scalars.json"

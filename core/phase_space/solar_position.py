@@ -5,7 +5,7 @@ astropy's ``Galactocentric`` axes (Sun at negative X, rotation towards +Y, Z to 
 asin(z0/R0) so that the Sun stands z0 above the plane.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,11 @@ class SolarPosition:
     u_error: float = setting(1.3, "error of u", unit="km/s", low=0.0)
     v_error: float = setting(1.0, "error of v", unit="km/s", low=0.0)
     w_error: float = setting(0.28, "error of w", unit="km/s", low=0.0)
+
+    def drawn(self, rng: np.random.Generator) -> "SolarPosition":
+        """A position and velocity drawn within the errors (PHYSICS 4, number 5); the errors stay."""
+        names = ("R0", "z0", "u", "v", "w")
+        return replace(self, **{n: float(rng.normal(getattr(self, n), getattr(self, f"{n}_error"))) for n in names})
 
     @property
     def axes(self) -> Float[np.ndarray, "3 3"]:

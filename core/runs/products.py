@@ -1,7 +1,7 @@
 """What the tasks of a run leave for others: flows, samples and potentials as sealed files."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from core.flow.spatial_density import BallProposal
 from core.phase_space import region as regions
 from core.phase_space.region import Region
 from core.phase_space.sample import ScoredSample
+from core.phase_space.solar_position import SolarPosition
+from core.pipelines import DF_SEED
 from core.potential.fields import PotentialEnsemble
 from core.potential.training import PotentialMember, gather, state_template
 from core.runs import artifacts
 from core.runs.trees import from_arrays, to_arrays
 
-MAIN = "df_seed"
+MAIN = DF_SEED
 """The pipeline whose flows are the best estimate of f."""
 
 
@@ -76,12 +78,12 @@ def rejection_path(products: Path, pipeline: str, member: int) -> Path:
     return products / f"flow-{pipeline}-{member:03d}.rejected.json"
 
 
-def read_flow(products: Path, pipeline: str = MAIN) -> FlowEnsemble:
-    """The ensemble of the flows of a pipeline that are fit for use.
+def read_flow(products: Path, pipeline: str = MAIN, numbers: Container[int] | None = None) -> FlowEnsemble:
+    """The ensemble of the flows of a pipeline that are fit for use, those with ``numbers`` or all.
 
     Raises TrainingError where fewer than half of them are, or none of one half of the stars.
     """
-    members = stored_flows(products, pipeline)
+    members = [flow for flow in stored_flows(products, pipeline) if numbers is None or flow.number in numbers]
     if not members:
         raise UnknownRunError("the run has no trained flow yet", file=products.parent)
     used = [member for member in members if member.reason is None]
@@ -159,15 +161,35 @@ def read_scored(path: Path) -> ScoredSample:
     return ScoredSample(*values, conditional=metadata["conditional"])
 
 
+def scored_path(products: Path, pipeline: str, draw: int | None = None) -> Path:
+    """File of the scored sample of a pipeline, or of one of its draws."""
+    return products / f"scored-{pipeline}{'' if draw is None else f'-{draw:03d}'}.safetensors"
+
+
+def rejection_of_draw(products: Path, pipeline: str, draw: int) -> Path:
+    """File that stands in the place of a draw whose flows cannot be used, and says why."""
+    return scored_path(products, pipeline, draw).with_suffix(".rejected.json")
+
+
 def potentials_path(products: Path, pipeline: str) -> Path:
     """File of the potentials of a pipeline."""
     return products / f"potential-{pipeline}.safetensors"
 
 
 def write_potentials(
-    path: Path, config: PotentialConfig, members: list[PotentialMember], mean_angular_speed: float | None
+    path: Path,
+    config: PotentialConfig,
+    members: list[PotentialMember],
+    mean_angular_speed: float | None,
+    *,
+    suns: Sequence[SolarPosition] = (),
+    left_out: Mapping[int, str] | None = None,
 ) -> None:
-    """The potentials of a pipeline; ``mean_angular_speed`` [km/s/kpc] is that of the stars they were fitted to."""
+    """The potentials of a pipeline.
+
+    ``mean_angular_speed`` [km/s/kpc] is that of the stars they were fitted to, ``suns`` the solar position of every
+    member where they differ in it, ``left_out`` why there is no potential for a draw, by its number.
+    """
     arrays = to_arrays(ensemble.stack([m.state for m in members]))
     metadata = {
         "schema": POTENTIAL_SCHEMA,
@@ -176,8 +198,22 @@ def write_potentials(
         "pattern_speed": [m.pattern_speed for m in members],
         "noise_share": [m.noise_share for m in members],
         "mean_angular_speed": mean_angular_speed,
+        "suns": [settings.to_dict(sun) for sun in suns],
+        "left_out": {str(draw): reason for draw, reason in (left_out or {}).items()},
     }
     artifacts.write_arrays(path, arrays, metadata)
+
+
+def solar_positions(products: Path, pipeline: str) -> list[SolarPosition]:
+    """The solar position of every potential of a pipeline that varies it; none otherwise."""
+    metadata = artifacts.read_arrays(potentials_path(products, pipeline))[1]
+    return [settings.from_dict(SolarPosition(), values) for values in metadata.get("suns", [])]
+
+
+def left_out(products: Path, pipeline: str) -> dict[int, str]:
+    """The draws of a pipeline for which there is no potential, and why."""
+    metadata = artifacts.read_arrays(potentials_path(products, pipeline))[1]
+    return {int(draw): reason for draw, reason in metadata.get("left_out", {}).items()}
 
 
 def read_members(products: Path, pipeline: str) -> tuple[PotentialConfig, list[PotentialMember], float | None]:

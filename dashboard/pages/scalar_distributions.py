@@ -8,9 +8,10 @@ import panel as pn
 
 from core.diagnostics import scalar_tables
 from core.diagnostics.scalars import ScalarDraws, from_json, trusted_shell
+from core.pipelines import BARYONS, TITLES
 from core.runs.registry import Run
 from dashboard.plots.diagrams import averaging_diagram
-from dashboard.plots.distributions import PIPELINES, distribution
+from dashboard.plots.distributions import distribution
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, card, facts, signed, text
@@ -46,9 +47,9 @@ class ScalarDistributions(pn.viewable.Viewer):
     def controls(self) -> list[pn.viewable.Viewable]:
         """Pipelines, overlays and exports, for the rail."""
         counts: dict[str, str] = {}
-        for pipeline, words in PIPELINES.items():
+        for pipeline, words in TITLES.items():
             draws = [len(s.pipelines[pipeline]) for s in self.scalars if pipeline in s.pipelines]
-            if draws:
+            if draws and pipeline != BARYONS:  # an assumed error, not an ensemble
                 counts[words] = f"{draws[0]} draws"
         truth = pn.widgets.Checkbox.from_param(
             self.session.param.overlay_truth, label="truth of the mock", margin=(4, 0)
@@ -92,15 +93,18 @@ def _copied() -> None:
 
 
 def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
-    """Best estimate, half of the 16–84 % range in every pipeline, truth and volume."""
-    pipelines = [p for p in PIPELINES if any(p in s.pipelines for s in scalars)]
-    heads = ["quantity", "best fit", *(f"σ {PIPELINES[p]}" for p in pipelines), "truth", "averaged over", "verdict"]
+    """Best estimate, its error, half of the 16–84 % range in every pipeline, truth and volume."""
+    pipelines = [p for p in TITLES if any(p in s.pipelines for s in scalars)]
+    errors_by = [f"σ {TITLES[p]}" for p in pipelines]
+    heads = ["quantity", "best fit", "error", *errors_by, "truth", "averaged over", "verdict"]
     lines = ["<tr>" + "".join(f"<th>{html.escape(h)}</th>" for h in heads) + "</tr>"]
     for s in scalars:
         errors = {p: _half_range(s, p) for p in pipelines if p in s.pipelines}
-        scale = max(errors.values(), default=0.0)
+        total = s.error
+        scale = total or max(errors.values(), default=0.0)
         cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
         cells.append(f"<strong>{signed(scalar_tables.significant(s.best, scale))}</strong>")
+        cells.append("–" if total is None else f"{total:.2g}")
         cells += [f"{errors[p]:.2g}" if p in errors else "–" for p in pipelines]
         cells.append("–" if s.truth is None else signed(scalar_tables.significant(s.truth, scale)))
         cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]

@@ -4,10 +4,10 @@ import html
 from collections.abc import Sequence
 
 from core.jobs.status import TaskStatus
+from core.pipelines import TITLES
 from dashboard.plots.palette import Palette
 
 _STAGES = (("flows", "flows"), ("sample", "sample and scores"), ("potentials", "potentials"), ("scalars", "scalars"))
-_PIPELINES = {"df_seed": "DF seed", "potential_seed": "Φ seed", "null": "null test"}
 
 
 def task_graph(tasks: Sequence[TaskStatus]) -> str:
@@ -29,7 +29,7 @@ def _box(task: TaskStatus, title: str) -> str:
     name = title
     if "members" in parameters and isinstance(parameters["members"], list):
         name = f"{title} {', '.join(str(m + 1) for m in parameters['members'])}"
-    pipeline = _PIPELINES.get(str(parameters.get("pipeline", "")), "")
+    pipeline = TITLES.get(str(parameters.get("pipeline", "")), "")
     words = task.state if task.state != "running" else f"{100 * task.fraction:.0f} %"
     detail = html.escape(" · ".join(part for part in (pipeline, words) if part))
     width = f"{100 * task.fraction:.0f}%"

@@ -1,11 +1,10 @@
 """Distributions of scalars over the ensembles: every draw a point, its pipeline's median and 16–84 % beside it."""
 
-from collections.abc import Mapping
-
 import holoviews as hv
 import numpy as np
 
 from core.diagnostics.scalars import ScalarDraws
+from core.pipelines import TITLES
 from dashboard.plots.figures import restyle
 from dashboard.plots.palette import Palette
 
@@ -13,20 +12,10 @@ from dashboard.plots.palette import Palette
 hv.extension("bokeh", logo=False)
 hv.renderer("bokeh").webgl = False
 
-PIPELINES: Mapping[str, str] = {
-    "observational_noise": "noise",
-    "bootstrap": "bootstrap",
-    "df_seed": "DF seed",
-    "potential_seed": "Φ seed",
-    "solar_position": "x₀, v₀",
-    "null": "null",
-}
-"""Short names of the uncertainty pipelines, in the order in which they are shown."""
-
 
 def distribution(scalar: ScalarDraws, palette: Palette, *, truth: bool) -> hv.Overlay:
     """A scalar's draws by pipeline, the best estimate as a line, the truth of a mock dashed."""
-    shown = [p for p in PIPELINES if p in scalar.pipelines]
+    shown = [p for p in TITLES if p in scalar.pipelines]
     rng = np.random.default_rng(1)  # the same jitter each time: a point must not jump when the page is redrawn
     parts: list[hv.Element] = []
     label = f"{scalar.label}  [{scalar.unit}]" if scalar.unit else scalar.label
@@ -53,7 +42,7 @@ def distribution(scalar: ScalarDraws, palette: Palette, *, truth: bool) -> hv.Ov
             ylabel="",
             xlim=(-0.5, len(shown) - 0.5),
             ylim=(float(values.min()) - room, float(values.max()) + room),
-            xticks=[(i, PIPELINES[name]) for i, name in enumerate(shown)],
+            xticks=[(i, TITLES[name]) for i, name in enumerate(shown)],
             height=230,
             responsive=True,
             toolbar=None,

@@ -36,26 +36,29 @@ def main() -> None:
         print()
 
 
-CASES = (
-    ("plummer", 1, False),
-    ("plummer", 6, True),
-    ("shu-disc", 1, False),
-    ("freeman", 1, False),
+CASES: tuple[tuple[str, int, bool, int | None], ...] = (
+    ("plummer", 1, False, None),
+    ("plummer", 1, False, 10_000),
+    ("plummer", 6, True, None),
+    ("shu-disc", 1, False, None),
+    ("freeman", 1, False, None),
 )
-"""Mock, members, and whether they share the stars in halves."""
+"""Mock, members, whether they share the stars in halves, and steps of p(v | x) where they are not the preset's."""
 
 
 def accuracy(seeds: int) -> Iterator[str]:
     """Likelihood gap and score errors of one member and of ensembles."""
     yield "| mock | members | nll gap [nat] | score x | score v | r < 0.8 kpc | r > 0.95 kpc | CPU-s |"
     yield "|---|---|---|---|---|---|---|---|"
-    for name, members, halves in CASES:
+    for name, members, halves, steps in CASES:
         rows = []
+        overrides = {} if steps is None else {"flow.velocity.training.steps": steps}
         for seed in range(seeds):
-            one = trained(name, seed, members, halves=halves)
+            one = trained(name, seed, members, halves=halves, overrides=overrides)
             rows.append([*errors(one, seed), one.seconds])
         forms = ("{:.4f}", "{:.3f}", "{:.3f}", "{:.3f}", "{:.3f}", "{:.0f}")
-        yield f"| {name} | {members}{' on halves' if halves else ''} | {cells(forms, np.median(rows, 0))} |"
+        shares, length = " on halves" if halves else "", f", {steps:,} steps" if steps else ""
+        yield f"| {name} | {members}{shares}{length} | {cells(forms, np.median(rows, 0))} |"
 
 
 def density(seeds: int) -> Iterator[str]:

@@ -25,11 +25,12 @@ def document(fit):
 
 def test_the_csv_holds_every_number_to_full_precision(document):
     rows = list(csv.DictReader(io.StringIO(scalar_tables.csv(document))))
-    assert len(rows) == 2 * len(document)
+    assert len(rows) == sum(len(entry["pipelines"]) for entry in document.values())
     for row in rows:
         draws = document[row["quantity"]]["pipelines"][row["pipeline"]]
         assert [float(row[k]) for k in ("median", "low", "high")] == [draws[k] for k in ("median", "low", "high")]
         assert float(row["best"]) == document[row["quantity"]]["best"]
+        assert float(row["error"]) == document[row["quantity"]]["error"]
         assert row["unit"] == document[row["quantity"]]["unit"]
         assert row["volume"] == document[row["quantity"]]["volume"]
 
@@ -38,7 +39,8 @@ def test_latex_has_one_row_per_quantity_and_one_column_per_pipeline(document):
     text = scalar_tables.latex(document)
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(body) == 1 + len(document)
-    assert all(line.count("&") == 3 for line in body)
+    assert all(line.count("&") == 5 for line in body)
+    assert all(line.count(r"\pm") == 1 for line in body[1:])
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
     assert all(line.count("$") % 2 == 0 for line in body)
     assert all(line.count("{") == line.count("}") for line in body)
@@ -55,10 +57,17 @@ def test_latex_says_what_a_pipeline_does_not_have(document):
 
 def test_the_plain_table_names_everything_once_and_ends_with_the_verdict(document):
     lines = scalar_tables.plain(document).splitlines()
-    assert len(lines) == 2 + 2 * len(document)
+    assert len(lines) == 2 + sum(len(entry["pipelines"]) for entry in document.values())
     for name in document:
         assert sum(line.startswith(f"{name} ") for line in lines) == 1
     assert lines[-1] == ("pattern speed: constrained (noise share 0.10; the stars themselves turn at 26.5 km/s/kpc)")
+
+
+def test_runs_without_a_combined_error_are_still_read(document):
+    old = {name: {k: v for k, v in entry.items() if k != "error"} for name, entry in document.items()}
+    assert "–" in scalar_tables.plain(old)
+    assert r"\pm" not in scalar_tables.latex(old)
+    assert scalar_tables.csv(old).splitlines()[1].endswith(",")
 
 
 @pytest.mark.parametrize(
@@ -87,5 +96,5 @@ def test_rounding_costs_less_than_a_twentieth_of_the_error(value, error):
 def test_an_empty_document_is_an_empty_table():
     assert scalar_tables.csv({}).count("\n") == 0
     assert len(scalar_tables.plain({}).splitlines()) == 1
-    assert r"\begin{tabular}{ll}" in scalar_tables.latex({})
+    assert r"\begin{tabular}{llc}" in scalar_tables.latex({})
     assert not np.any([line.endswith("& ") for line in scalar_tables.latex({}).splitlines()])

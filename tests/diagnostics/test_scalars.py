@@ -1,8 +1,10 @@
 """Scalars: known fields give their known values, every volume is inside the fit, and what lies outside is left out."""
 
+import dataclasses
 import json
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 import pytest
 
@@ -164,7 +166,10 @@ def test_draws_are_one_per_potential_of_each_pipeline(fit):
     )
     assert [d.name for d in draws] == NAMES
     for d in draws:
-        assert {name: len(v) for name, v in d.pipelines.items()} == {"potential_seed": 3, "df_seed": 2}
+        assert {name: len(v) for name, v in d.pipelines.items() if name != "baryons"} == {
+            "potential_seed": 3,
+            "df_seed": 2,
+        }
         assert d.best == np.median(d.pipelines["potential_seed"])
         low, median, high = d.interval("potential_seed")
         assert low <= median <= high
@@ -178,6 +183,33 @@ def test_draws_are_one_per_potential_of_each_pipeline(fit):
     assert [(d.name, d.label, d.unit, d.volume, d.best, d.truth) for d in again] == [
         (d.name, d.label, d.unit, d.volume, d.best, d.truth) for d in draws
     ]
+
+
+def test_what_the_baryons_leave_carries_their_error(fit):
+    (dark,) = [
+        d
+        for d in scalar_draws({"potential_seed": fit.potential}, fit.config, Shell(1.0))
+        if d.name == "dark_matter_density"
+    ]
+    assert dark.errors["baryons"] == pytest.approx(fit.config.scalars.baryon_error, rel=0.03)
+    assert np.median(dark.pipelines["baryons"]) == pytest.approx(dark.best)
+    particles = dark.to_json()["gev_per_cm3"]
+    assert particles["best"] == pytest.approx(37.96 * dark.best, rel=1e-3)
+    assert particles["error"] == pytest.approx(37.96 * dark.error, rel=1e-3)
+
+
+def test_potentials_of_other_solar_positions_are_seen_from_there(fit):
+    """One and the same potential, seen with another R0: v_c² = -R a_R moves by half of ln R0."""
+    field, sun = fit.potential.take(slice(0, 1)), fit.config.solar
+    suns = [dataclasses.replace(sun, R0=R0) for R0 in (sun.R0, sun.R0 + 0.05)]
+    both = type(field)(field.model, jax.tree.map(lambda a: np.repeat(a, 2, 0), field.states), None)
+    draws = scalar_draws(
+        {"potential_seed": field, "solar_position": both}, fit.config, Shell(1.0), suns={"solar_position": suns}
+    )
+    speed = next(d for d in draws if d.name == "circular_velocity")
+    same, other = speed.pipelines["solar_position"]
+    assert same == pytest.approx(speed.best, rel=1e-9)
+    assert other / same == pytest.approx(np.sqrt(suns[1].R0 / sun.R0), rel=1e-3)
 
 
 def test_without_a_truth_or_a_pattern_speed_nothing_is_said_of_them(fit):

@@ -16,8 +16,9 @@ def members_of(tasks, pipeline):
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("frame", ["rotating", "inertial"])
-def test_every_task_comes_after_what_it_needs(name, frame):
-    tasks = plan(preset(name, {"potential.frame": frame}), STARS)
+@pytest.mark.parametrize("measured", [True, False])
+def test_every_task_comes_after_what_it_needs(name, frame, measured):
+    tasks = plan(preset(name, {"potential.frame": frame}), STARS, measured=measured)
     done = []
     for task in tasks:
         assert set(task.needs) <= set(done)
@@ -48,6 +49,37 @@ def test_the_null_test_is_made_when_asked_for_and_something_rotates(frame, count
     assert ("potentials-null" in tasks[-1].needs) == bool(expected)
 
 
+@pytest.mark.parametrize("halves", [True, False])
+@given(draws=st.integers(0, 9), size=st.integers(1, 4))
+def test_every_draw_of_the_stars_has_a_task_and_flows_of_its_own(halves, draws, size):
+    config = preset(
+        "quick",
+        {
+            "flow.halves": halves,
+            "jobs.members_per_task": size,
+            "pipelines.bootstrap_members": draws,
+            "pipelines.noise_members": draws,
+        },
+    )
+    for pipeline, measured in (("bootstrap", False), ("observational_noise", True)):
+        batches = members_of(plan(config, STARS, measured=measured), pipeline)
+        assert batches == [[2 * d, 2 * d + 1] if halves else [d] for d in range(draws)]
+    assert members_of(plan(config, STARS), "observational_noise") == []
+
+
+def test_the_paper_preset_measures_every_uncertainty():
+    tasks = plan(preset("paper"), STARS, measured=True)
+    counts = {t.parameters["pipeline"]: t.parameters["members"] for t in tasks if t.kind == "potentials"}
+    assert counts == {
+        "potential_seed": 16,
+        "df_seed": 16,
+        "solar_position": 16,
+        "null": 4,
+        "bootstrap": 8,
+        "observational_noise": 8,
+    }
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_more_cores_never_take_longer_and_no_plan_beats_its_longest_chain(name):
     tasks = plan(preset(name), STARS)
@@ -70,10 +102,13 @@ def test_more_cores_never_take_longer_and_no_plan_beats_its_longest_chain(name):
         ("sample.scored_points", 10_000, 20_000),
         ("potential.members", 4, 8),
         ("pipelines.null_members", 0, 2),
+        ("pipelines.bootstrap_members", 1, 2),
+        ("pipelines.solar_members", 0, 8),
     ],
 )
 def test_more_work_is_never_estimated_shorter(key, low, high):
-    short, long = (estimated_seconds(plan(preset("quick", {key: v}), STARS), 2) for v in (low, high))
+    # One core: on two, a longer potential can hide behind another task.
+    short, long = (estimated_seconds(plan(preset("quick", {key: v}), STARS), 1) for v in (low, high))
     assert short < long
 
 

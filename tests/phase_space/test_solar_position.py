@@ -85,3 +85,13 @@ def test_jax_and_numpy_give_the_same():
     for i in (0, 7):
         np.testing.assert_allclose(sun.galactocentric_position(jnp.asarray(w[i, :3])), sun.to_galactocentric(w)[i, :3])
         np.testing.assert_allclose(sun.galactocentric_velocity(jnp.asarray(w[i, 3:])), sun.to_galactocentric(w)[i, 3:])
+
+
+def test_draws_scatter_by_the_errors_and_keep_them():
+    sun = SolarPosition()
+    drawn = [sun.drawn(np.random.default_rng(seed)) for seed in range(2000)]
+    for name in ("R0", "z0", "u", "v", "w"):
+        values, error = [getattr(one, name) for one in drawn], getattr(sun, f"{name}_error")
+        assert np.mean(values) == pytest.approx(getattr(sun, name), abs=4 * error / np.sqrt(2000))
+        assert np.std(values) == pytest.approx(error, rel=0.07)
+        assert {getattr(one, f"{name}_error") for one in drawn} == {error}

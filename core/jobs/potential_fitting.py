@@ -1,0 +1,117 @@
+"""The stage that fits potentials: each pipeline of :mod:`core.pipelines` changes one thing from fit to fit."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.array_types import PerStar
+from core.config import Config
+from core.diagnostics.stationarity import mean_angular_speed
+from core.errors import TrainingError
+from core.jobs.execution import Task
+from core.phase_space.sample import ScoredSample
+from core.phase_space.solar_position import SolarPosition
+from core.pipelines import DF_SEED, RESAMPLED, SOLAR_POSITION
+from core.potential.training import PotentialMember, fit_convex, fit_network_member
+from core.runs import products
+from core.runs.artifacts import read_json
+
+
+def fit_potentials(task: Task) -> list[Path]:
+    """The potentials of a pipeline, one for each of its draws; those that cannot be fitted are left out, and named."""
+    pipeline, config = task.spec.parameters["pipeline"], task.run.manifest.config
+    kind = "resampled" if pipeline in RESAMPLED else pipeline
+    draws = list(_DRAWS.get(kind, _seeds)(task, config))
+    members, suns, left_out = [], [], {}
+    for number, draw in enumerate(draws):
+        if isinstance(draw, str):
+            left_out[number] = draw
+            continue
+        members.append(_fitted(task, config, draw, number / len(draws), 1 / len(draws)))
+        suns.append(draw.sun)
+    if 2 * len(members) < len(draws):
+        reasons = "; ".join(f"draw {number}: {reason}" for number, reason in left_out.items())
+        raise TrainingError(f"only {len(members)} of {len(draws)} draws can be used, too few. {reasons}")
+    sample = next(draw.sample for draw in draws if not isinstance(draw, str))
+    speed = mean_angular_speed(sample.w, config.solar) if config.potential.frame == "rotating" else None
+    path = products.potentials_path(task.run.products, pipeline)
+    varied = suns if pipeline == SOLAR_POSITION else ()
+    products.write_potentials(path, config.potential, members, speed, suns=varied, left_out=left_out)
+    return [path]
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """What one potential is fitted to, and how: ``resampled`` points, or ``weights`` found before."""
+
+    sample: ScoredSample
+    sun: SolarPosition
+    seed: int
+    resampled: bool = False
+    weights: PerStar | None = None
+
+
+_Draws = Iterator[_Draw | str]
+"""A draw, or why there is none."""
+
+
+def _scored(task: Task, draw: int | None = None) -> ScoredSample:
+    return products.read_scored(products.scored_path(task.run.products, task.spec.parameters["flows"], draw))
+
+
+def _seeds(task: Task, config: Config) -> _Draws:
+    """The best estimate of f, with another seed and other points each time."""
+    sample = _scored(task)
+    for i in range(task.spec.parameters["members"]):
+        yield _Draw(sample, config.solar, task.seed("potential", i), resampled=True)
+
+
+def _flows(task: Task, config: Config) -> _Draws:
+    """One flow each time."""
+    sample, weights = _scored(task), None
+    if config.potential.solver == "convex":
+        # The weights need the scatter of all members; each flow alone then uses them.
+        weights = fit_convex(sample, config.potential, config.solar, seed=task.seed(0), bootstrap=False)[1].weights
+    for i in range(sample.members):
+        yield _Draw(sample.member(i), config.solar, task.seed(0), weights=weights)
+
+
+def _suns(task: Task, config: Config) -> _Draws:
+    """The best estimate of f, seen from another place at another velocity each time."""
+    sample = _scored(task)
+    for i in range(task.spec.parameters["members"]):
+        sun = config.solar.drawn(np.random.default_rng(task.seed("sun", i)))
+        yield _Draw(sample, sun, task.seed(0))
+
+
+def _resampled(task: Task, config: Config) -> _Draws:
+    """The flows of other stars each time; they too are on two halves."""
+    for i in range(task.spec.parameters["members"]):
+        rejection = products.rejection_of_draw(task.run.products, task.spec.parameters["pipeline"], i)
+        if rejection.is_file():
+            yield str(read_json(rejection)["reason"])
+        else:
+            yield _Draw(_scored(task, i), config.solar, task.seed(0))
+
+
+_DRAWS: Mapping[str, Callable[[Task, Config], _Draws]] = {
+    DF_SEED: _flows,
+    SOLAR_POSITION: _suns,
+    "resampled": _resampled,
+}
+
+
+def _fitted(task: Task, config: Config, draw: _Draw, done: float, share: float) -> PotentialMember:
+    if config.potential.solver == "convex":
+        member, _ = fit_convex(
+            draw.sample, config.potential, draw.sun, seed=draw.seed, bootstrap=draw.resampled, weights=draw.weights
+        )
+        task.report(done + share)
+        return member
+    for progress, fitted in fit_network_member(draw.sample, config.potential, draw.sun, seed=draw.seed):
+        part = share * progress.step / progress.steps
+        task.report(done + part, step=progress.step, loss=progress.loss, held_out=progress.held_out)
+        member = fitted
+    return member
