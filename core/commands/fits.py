@@ -10,9 +10,11 @@ import click
 from core.commands.console import json_option, quiet_option, runs_option, say, watched
 from core.config import PRESETS, Config
 from core.errors import ConfigError, InputError, RegionError
+from core.jobs.graph import estimated_seconds
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, run_status
+from core.jobs.supervisor import cores
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
 from core.pipelines import RESAMPLED
@@ -82,7 +84,9 @@ def fit(
         stars, settings, root=runs_root(runs), preset_name=preset, region=region, name=name, command=sys.argv
     )
     if not quiet and not as_json:
-        say(f"run {run.path}: {run.manifest.stars:,} stars, {len(run.manifest.tasks)} tasks")
+        tasks = run.manifest.tasks
+        about = duration(estimated_seconds(tasks, cores()))
+        say(f"run {run.path}: {run.manifest.stars:,} stars, {len(tasks)} tasks, about {about} on {cores()} cores")
         if settings.pipelines.noise_members and (column := lacking_errors(stars.units)):
             say(f"without the pipeline observational_noise: the catalogue has no column {column}")
     _execute(run, detach=detach, quiet=quiet or as_json)

@@ -14,7 +14,7 @@ def significant(value: float, error: float) -> str:
     if not error > 0:
         return f"{value:.4g}"
     digits = max(0, 1 - _order(error))
-    return f"{value:.{digits}f}"
+    return f"{value:z.{digits}f}"  # z: no negative zero
 
 
 def _order(value: float) -> int:

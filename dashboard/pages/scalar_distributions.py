@@ -36,6 +36,7 @@ class ScalarDistributions(pn.viewable.Viewer):
         cells = [pn.Column(*cell, margin=0, styles=_CELL) for cell in (*([pane] for pane in self._panes), volumes)]
         self._charts = card(pn.FlexBox(*cells, gap="0px", margin=0, sizing_mode="stretch_width"))
         self._table = card(text(f'<div class="scroll">{_table(self.scalars, self.document)}</div>'))
+        self._correlations = _correlations(self.scalars, self.document)
         self._draw()
         session.param.watch(lambda event: self._draw(), ["theme", "overlay_truth"])
 
@@ -84,7 +85,7 @@ class ScalarDistributions(pn.viewable.Viewer):
             self._volumes.object = averaging_diagram(shell.inner, shell.outer, config.scalars.slab, reach, palette)
 
     def __panel__(self) -> pn.Column:
-        return pn.Column(self._charts, self._table, sizing_mode="stretch_width", margin=0)
+        return pn.Column(self._charts, self._table, *self._correlations, sizing_mode="stretch_width", margin=0)
 
 
 def _copied() -> None:
@@ -110,6 +111,35 @@ def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
         cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]
         lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="numbers">{"".join(lines)}</table>'
+
+
+def _correlations(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> list[pn.viewable.Viewable]:
+    """How the errors of any two quantities go together, as a triangle; nothing where the run does not say."""
+    known = [s for s in scalars if any(r is not None for r in document[s.name].get("correlations", {}).values())]
+    if not known:
+        return []
+    heads = "".join(f"<th>{html.escape(s.label)}</th>" for s in known[:-1])
+    lines = [f"<tr><th></th>{heads}</tr>"]
+    for i, row in enumerate(known[1:], 1):
+        cells = [_coloured(document[row.name]["correlations"].get(other.name)) for other in known[:i]]
+        lines.append(f"<tr><th>{html.escape(row.label)}</th>{''.join(cells)}</tr>")
+    words = "correlations of the errors, all pipelines together"
+    return [
+        card(
+            text(
+                f'<p class="caps">{words}</p><div class="scroll"><table class="numbers">{"".join(lines)}</table></div>'
+            )
+        )
+    ]
+
+
+def _coloured(correlation: float | None) -> str:
+    """A cell that is the more tinted the stronger the correlation."""
+    if correlation is None:
+        return "<td>–</td>"
+    tone = "var(--action)" if correlation > 0 else "var(--caution)"
+    tint = f"color-mix(in srgb, {tone} {45 * abs(correlation):.0f}%, transparent)"
+    return f'<td style="background:{tint}">{signed(f"{correlation:.2f}")}</td>'
 
 
 def _half_range(scalar: ScalarDraws, pipeline: str) -> float:

@@ -1,0 +1,65 @@
+"""The tables of the scalars page: every error has its column, and correlations are shown where they are known."""
+
+import re
+
+import numpy as np
+import pytest
+
+from core.diagnostics.budget import correlations
+from core.diagnostics.scalars import ScalarDraws
+from core.pipelines import TITLES, UNCERTAINTIES
+from dashboard.pages.scalar_distributions import _correlations, _table
+from dashboard.plots.distributions import distribution
+from dashboard.plots.palette import LIGHT
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(2, 400))
+
+
+def scalar(name, draws, **more):
+    return ScalarDraws(name, name, "km/s", "here", 1.0, {"bootstrap": draws, "baryons": 0 * draws, **more})
+
+
+@pytest.fixture
+def scalars():
+    return [scalar("a", X), scalar("b", -X, df_seed=Y), scalar("c", 0 * X)]
+
+
+def document(scalars):
+    relations = correlations(scalars)
+    return {s.name: s.to_json() | {"correlations": relations[s.name]} for s in scalars}
+
+
+def cells(markup):
+    return [re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", markup)]
+
+
+def test_errors_stand_beside_the_best_fit_and_apart_by_pipeline(scalars):
+    markup = _table(scalars, document(scalars))
+    for pipeline in ("bootstrap", "df_seed", "baryons"):
+        assert f"σ {TITLES[pipeline]}" in markup
+    first = cells(markup)[:4]
+    assert first[0].startswith("a")
+    assert float(first[2]) == pytest.approx(scalars[0].error, rel=0.06)
+
+
+def test_correlations_are_a_triangle_of_those_that_vary(scalars):
+    (shown,) = _correlations(scalars, document(scalars))
+    words = shown[0].object if hasattr(shown[0], "object") else ""
+    found = cells(words)
+    assert len(found) == 1  # of a and b alone: c never varies
+    assert float(found[0].replace("−", "-")) == pytest.approx(-1 / np.sqrt(2), abs=0.06)
+
+
+def test_runs_without_correlations_show_none(scalars):
+    old = {s.name: s.to_json() for s in scalars}
+    assert _correlations(scalars, old) == []
+
+
+@pytest.mark.parametrize("count", range(1, len(UNCERTAINTIES) + 1))
+def test_names_lie_aslant_where_they_would_overlap(count):
+    draws = dict.fromkeys(UNCERTAINTIES[:count], X)
+    overlay = distribution(ScalarDraws("a", "a", "km/s", "here", 0.0, draws), LIGHT, truth=False)
+    options = overlay.opts.get("plot").kwargs
+    assert len(options["xticks"]) == count
+    assert (options["xrotation"] > 0) == (count > 3)
