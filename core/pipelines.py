@@ -1,7 +1,8 @@
 """The ensembles of potentials by name: the five uncertainties of PHYSICS 4, and what is computed beside them.
 
 ``potential_seed`` holds the best fit. Each of the others changes one thing: the stars within their errors, which stars
-there are, the flow, the place and velocity of the Sun. ``null`` is the null test, on stars turned to random azimuths.
+there are, the flow, the place and velocity of the Sun. ``weak_form`` is the preview from the stars alone, ``null`` the
+null test, on stars turned to random azimuths.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ DF_SEED = "df_seed"
 POTENTIAL_SEED = "potential_seed"
 SOLAR_POSITION = "solar_position"
 BARYONS = "baryons"
+WEAK_FORM = "weak_form"
 NULL = "null"
 
 TITLES: Mapping[str, str] = {
@@ -21,6 +23,7 @@ TITLES: Mapping[str, str] = {
     POTENTIAL_SEED: "Φ seed",
     SOLAR_POSITION: "x₀, v₀",
     BARYONS: "baryons",
+    WEAK_FORM: "weak form",
     NULL: "null test",
 }
 """Short names, in the order in which pipelines are shown."""

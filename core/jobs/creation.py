@@ -11,11 +11,13 @@ from core.array_types import PerStar, PhaseSpace
 from core.catalog.catalogue import Catalogue
 from core.catalog.quantities import CARTESIAN
 from core.catalog.resampling import lacking_errors
-from core.config import Config, preset
+from core.config import FEWEST_STARS, Config, preset
 from core.errors import InputError, RegionError
 from core.flow.halves import shortage
 from core.jobs.graph import plan
+from core.phase_space.inscribed_ball import inscribed_ball
 from core.phase_space.region import Everything, Region
+from core.phase_space.sample import PhaseSpaceSample
 from core.runs.manifest import CatalogueReference, Manifest, now
 from core.runs.registry import Run, create_run, new_run_id
 
@@ -81,7 +83,12 @@ def create_fit(
         stars=stars,
         config=config,
         preset=preset_name,
-        tasks=plan(config, stars, measured=lacking_errors(catalogue.units) is None),
+        tasks=plan(
+            config,
+            stars,
+            measured=lacking_errors(catalogue.units) is None,
+            preview=_has_tapered_ball(sample, config),
+        ),
         parent=parent,
     )
     return create_run(root, manifest, command)
@@ -94,6 +101,15 @@ def _refuse_scarce_draws(stars: int, config: Config) -> None:
             f"{stars:,} stars are too few for the bootstrap, which draws 63 % of them: {lacking.reason}",
             remedy="Choose a larger region, or leave it out with pipelines.bootstrap_members=0.",
         )
+
+
+def _has_tapered_ball(sample: PhaseSpaceSample, config: Config) -> bool:
+    """Whether a ball inside the volume holds enough stars for the weak form."""
+    ball = inscribed_ball(sample.region, config.solar)
+    if ball is None:
+        return False
+    held = np.linalg.norm(sample.w[:, :3] - np.asarray(ball[0]), axis=1) < ball[1]
+    return int(held.sum()) >= FEWEST_STARS
 
 
 def _refuse_degenerate(w: PhaseSpace, catalogue: str) -> None:

@@ -9,18 +9,30 @@ out.
 from collections.abc import Sequence
 
 from core.config import Config, ContinuousConfig
-from core.pipelines import BOOTSTRAP, DF_SEED, NULL, OBSERVATIONAL_NOISE, POTENTIAL_SEED, SOLAR_POSITION, flows_per_draw
+from core.pipelines import (
+    BOOTSTRAP,
+    DF_SEED,
+    NULL,
+    OBSERVATIONAL_NOISE,
+    POTENTIAL_SEED,
+    SOLAR_POSITION,
+    WEAK_FORM,
+    flows_per_draw,
+)
 from core.runs.manifest import TaskSpec
 
 _START = 6.0
 """Seconds to import and compile, for every task."""
 
 
-def plan(config: Config, stars: int, *, measured: bool = False) -> tuple[TaskSpec, ...]:
+def plan(config: Config, stars: int, *, measured: bool = False, preview: bool = True) -> tuple[TaskSpec, ...]:
     """The tasks of a fit to ``stars`` stars, in an order that respects what each needs.
 
-    ``measured`` says that they have errors within which they can be drawn anew.
+    ``measured`` says that they have errors within which they can be drawn anew. The ``preview`` by the weak form comes
+    first. It is left out where the density of the stars is not known, as in the conditional mode, or where the volume
+    does not allow it: its equations hold for all stars of a place.
     """
+    first = [_preview_task(stars)] if preview and config.flow.mode == "joint" else []
     flows = _flow_tasks(DF_SEED, config.flow.members, config, stars)
     scored = _sample_task(DF_SEED, flows, config, config.flow.members)
     potentials = [
@@ -30,8 +42,8 @@ def plan(config: Config, stars: int, *, measured: bool = False) -> tuple[TaskSpe
     rotating, counts = config.potential.frame == "rotating", config.pipelines
     if rotating and counts.solar_members:
         potentials.append(_potential_task(SOLAR_POSITION, DF_SEED, counts.solar_members, scored, config))
-    tasks = [*flows, scored, *potentials]
-    ends = [task.id for task in potentials]
+    tasks = [*first, *flows, scored, *potentials]
+    ends = [task.id for task in (*first, *potentials)]
     if rotating and counts.null_members:
         null = _flow_tasks(NULL, counts.null_members, config, stars)
         sample = _sample_task(NULL, null, config, counts.null_members)
@@ -45,6 +57,10 @@ def plan(config: Config, stars: int, *, measured: bool = False) -> tuple[TaskSpe
             tasks += _resampled(pipeline, draws, scored, config, stars)
             ends.append(tasks[-1].id)
     return (*tasks, TaskSpec("scalars", "scalars", tuple(ends), {}, _START))
+
+
+def _preview_task(stars: int) -> TaskSpec:
+    return TaskSpec("preview", "potentials", (), {"pipeline": WEAK_FORM}, _START + 6e-6 * stars)
 
 
 def _resampled(pipeline: str, draws: int, scored: TaskSpec, config: Config, stars: int) -> list[TaskSpec]:

@@ -13,8 +13,9 @@ from core.errors import TrainingError
 from core.jobs.execution import Task
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
-from core.pipelines import DF_SEED, RESAMPLED, SOLAR_POSITION
+from core.pipelines import DF_SEED, RESAMPLED, SOLAR_POSITION, WEAK_FORM
 from core.potential.training import PotentialMember, fit_convex, fit_network_member
+from core.potential.weak_form import fit_weak_form, weak_config
 from core.runs import products
 from core.runs.artifacts import read_json
 
@@ -22,6 +23,8 @@ from core.runs.artifacts import read_json
 def fit_potentials(task: Task) -> list[Path]:
     """The potentials of a pipeline, one for each of its draws; those that cannot be fitted are left out, and named."""
     pipeline, config = task.spec.parameters["pipeline"], task.run.manifest.config
+    if pipeline == WEAK_FORM:
+        return _preview(task, config)
     kind = "resampled" if pipeline in RESAMPLED else pipeline
     draws = list(_DRAWS.get(kind, _seeds)(task, config))
     members, suns, left_out = [], [], {}
@@ -39,6 +42,16 @@ def fit_potentials(task: Task) -> list[Path]:
     path = products.potentials_path(task.run.products, pipeline)
     varied = suns if pipeline == SOLAR_POSITION else ()
     products.write_potentials(path, config.potential, members, speed, suns=varied, left_out=left_out)
+    return [path]
+
+
+def _preview(task: Task, config: Config) -> list[Path]:
+    """The potentials of the weak form, from the stars alone."""
+    stars = task.stars(products.MAIN)
+    members = fit_weak_form(stars, config.potential, config.solar, seed=task.seed(WEAK_FORM))
+    speed = mean_angular_speed(stars.w, config.solar) if config.potential.frame == "rotating" else None
+    path = products.potentials_path(task.run.products, WEAK_FORM)
+    products.write_potentials(path, weak_config(config.potential), members, speed)
     return [path]
 
 

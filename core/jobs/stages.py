@@ -23,7 +23,7 @@ from core.jobs.execution import Task
 from core.jobs.flow_training import train_flows
 from core.jobs.potential_fitting import fit_potentials
 from core.phase_space.sample import ScoredSample
-from core.pipelines import RESAMPLED, UNCERTAINTIES, flows_per_draw
+from core.pipelines import RESAMPLED, UNCERTAINTIES, WEAK_FORM, flows_per_draw
 from core.runs import products, star_files
 from core.runs.artifacts import write_json
 from core.runs.registry import Run
@@ -102,7 +102,7 @@ def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:
 def read_off_scalars(task: Task) -> list[Path]:
     """The scalars of every pipeline, with the truth where the stars are a mock's."""
     run, config = task.run, task.run.manifest.config
-    pipelines = [p for p in UNCERTAINTIES if run.has(products.potentials_path(run.products, p).name)]
+    pipelines = [p for p in (*UNCERTAINTIES, WEAK_FORM) if run.has(products.potentials_path(run.products, p).name)]
     truth = open_catalogue(run.manifest.catalogue.id).truth
     system = mocks.from_truth(truth) if truth else None
     scalars = scalar_draws(

@@ -16,7 +16,7 @@ def test_retraining_on_a_box_brings_new_maps(tab: Tab, server: DashboardServer) 
     _draw_box(tab, server, "tiny")
     parent = server.directory("tiny")
     tab.page.get_by_role("button", name="Retrain on this subset").click()
-    tab.wait_for_text("of 6 tasks")
+    tab.wait_for_text("of 7 tasks")
     tab.page.wait_for_function("parent => !location.search.includes(parent)", arg=parent, timeout=180_000)
     assert tab.images_when_settled()[0]["data"] > 0
     # The maps come first; the page comes once more when the potentials and scalars are there too.

@@ -71,10 +71,10 @@ def status(run, **changes):
 
 
 HEADS = {
-    "running": ({}, ['tag ">running', "about 1 min 20 s left · 0 of 6 tasks", "width:25.0%"]),
-    "still unknown": ({"seconds_left": None}, ['tag ">running', "20 s · 0 of 6 tasks"]),
+    "running": ({}, ['tag ">running', "about 1 min 20 s left · 0 of 7 tasks", "width:25.0%"]),
+    "still unknown": ({"seconds_left": None}, ['tag ">running', "20 s · 0 of 7 tasks"]),
     "done": ({"state": "done", "fraction": 1.0, "seconds_left": None}, ['tag good">done', "20 s · 0", "width:100.0%"]),
-    "waiting": ({"state": "waiting", "seconds_left": None, "seconds_taken": None}, ['tag ">waiting', '">0 of 6 tasks']),
+    "waiting": ({"state": "waiting", "seconds_left": None, "seconds_taken": None}, ['tag ">waiting', '">0 of 7 tasks']),
     "cancelled": ({"state": "cancelled", "seconds_left": None, "error": "hidden"}, ['tag caution">cancelled']),
     "interrupted": ({"state": "interrupted", "seconds_left": None}, ['tag caution">interrupted']),
     "failed": ({"state": "failed", "seconds_left": None, "error": "NaN < 0"}, ['tag caution">failed', "NaN &lt; 0"]),
@@ -97,7 +97,7 @@ def test_the_graph_has_a_box_for_every_task(run):
     record_state(run, "running", started=100.0)
     with owned(run):
         words = task_graph(run_status(run).tasks)
-    assert words.count("font-weight:600") == len(run.manifest.tasks) == 6
+    assert words.count("font-weight:600") == len(run.manifest.tasks) == 7
     assert "flows 1, 2" in words
     assert "DF seed · 40 %" in words
     assert words.count("waiting") == 4

@@ -33,9 +33,18 @@ def test_the_run_says_what_is_fitted(tmp_path, root):
     assert open_run(run.path) == run
     assert (m.catalogue.id, m.catalogue.stars, m.parent) == (catalogue.id, 2000, "before")
     assert m.stars == len(catalogue.sample(Expression("z > 0"))) < 2000
-    assert m.tasks == plan(CONFIG, m.stars)
+    # The largest ball in half of it holds too few of the stars for a preview.
+    assert m.tasks == plan(CONFIG, m.stars, preview=False)
     assert {p.name for p in (run.path / "tasks").iterdir()} == {t.id for t in m.tasks}
     assert json.loads((run.path / "provenance.json").read_text())["command"] == ["deep-potential", "fit"]
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"), [(None, True), (Expression("abs(z) < 0.8"), True), (Expression("vx > -20"), False)]
+)
+def test_a_preview_is_made_where_no_velocity_decides_who_is_in_the_volume(region, expected, tmp_path, root):
+    tasks = create(ball(tmp_path / "data"), root, region).manifest.tasks
+    assert (tasks[0].id == "preview") == expected
 
 
 @pytest.mark.parametrize(

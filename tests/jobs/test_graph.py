@@ -69,7 +69,7 @@ def test_every_draw_of_the_stars_has_a_task_and_flows_of_its_own(halves, draws, 
 
 def test_the_paper_preset_measures_every_uncertainty():
     tasks = plan(preset("paper"), STARS, measured=True)
-    counts = {t.parameters["pipeline"]: t.parameters["members"] for t in tasks if t.kind == "potentials"}
+    counts = {t.parameters["pipeline"]: t.parameters["members"] for t in tasks if "flows" in t.parameters}
     assert counts == {
         "potential_seed": 16,
         "df_seed": 16,
@@ -78,6 +78,16 @@ def test_the_paper_preset_measures_every_uncertainty():
         "bootstrap": 8,
         "observational_noise": 8,
     }
+
+
+@pytest.mark.parametrize(
+    ("mode", "allowed", "expected"),
+    [("joint", True, True), ("joint", False, False), ("conditional", True, False)],
+)
+def test_the_preview_comes_first_where_it_is_possible(mode, allowed, expected):
+    tasks = plan(preset("quick", {"flow.mode": mode}), STARS, preview=allowed)
+    assert ("preview" in tasks[-1].needs) == expected
+    assert (tasks[0].id, tasks[0].needs) == (("preview", ()) if expected else ("flows-df_seed-00", ()))
 
 
 @pytest.mark.parametrize("name", PRESETS)

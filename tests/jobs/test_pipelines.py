@@ -60,9 +60,9 @@ def whole(catalogue, tmp_path_factory) -> Run:
 
 def test_a_run_measures_what_it_was_asked_for(whole):
     for scalar in whole.scalars.values():
-        expected = {"potential_seed": 2, "df_seed": 2, "bootstrap": 3, "solar_position": 3}
+        expected = {"potential_seed": 2, "df_seed": 2, "bootstrap": 3, "solar_position": 3, "weak_form": 2}
         assert {p: len(v["draws"]) for p, v in scalar["pipelines"].items() if p != "baryons"} == expected
-        assert set(scalar["pipelines"]) <= set(UNCERTAINTIES)
+        assert set(scalar["pipelines"]) <= {*UNCERTAINTIES, "weak_form"}
         assert scalar["error"] >= 0
         assert set(scalar["correlations"]) == set(whole.scalars)
 
