@@ -5,7 +5,7 @@ there are, the flow, the place and velocity of the Sun. ``weak_form`` is the pre
 null test, on stars turned to random azimuths.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 OBSERVATIONAL_NOISE = "observational_noise"
 BOOTSTRAP = "bootstrap"
@@ -33,6 +33,13 @@ RESAMPLED = (BOOTSTRAP, OBSERVATIONAL_NOISE)
 
 UNCERTAINTIES = (OBSERVATIONAL_NOISE, BOOTSTRAP, DF_SEED, POTENTIAL_SEED, SOLAR_POSITION, BARYONS)
 """What adds up to the error of a scalar."""
+
+
+def shown_pipelines(names: Iterable[str]) -> dict[str, str]:
+    """The short names of some pipelines in their order; one that has none keeps its own, at the end."""
+    found = set(names)
+    known = {name: words for name, words in TITLES.items() if name in found}
+    return known | {name: name.replace("_", " ") for name in sorted(found - set(known))}
 
 
 def flows_per_draw(*, halves: bool) -> int:

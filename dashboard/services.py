@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from core import mocks
 from core.array_types import Mask, PerStar, PhaseSpace
 from core.catalog.catalogue import Catalogue
 from core.catalog.resolve import demo_catalogues, open_catalogue
 from core.catalog.store import CatalogueStore
 from core.config import Config
-from core.diagnostics.scalars import trusted_shell
+from core.diagnostics.profiles import Profile
 from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit
@@ -29,6 +28,7 @@ from core.phase_space.coordinates import coordinate
 from core.phase_space.region import Everything, Region
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
+from core.runs import readings
 from core.runs.registry import Run, find_run, list_runs
 from core.runs.star_files import FLOW_SAMPLE, read_stars
 
@@ -177,15 +177,13 @@ class Services:
 
     def slicer(self, run: Run) -> Slicer:
         """What evaluates slices of a run; UnknownRunError where it has no potentials yet."""
-        manifest = run.manifest
-        truth = self.catalogue(run).truth
-        return Slicer(
-            potential=run.potential,
-            truth=mocks.from_truth(truth) if truth else None,
-            sun=manifest.config.solar,
-            region=run.flow.region.spatial_part(),
-            trusted=trusted_shell(manifest.config, run.flow.region) & run.flow.region.spatial_part(),
-        )
+        return readings.slicer(run, self.catalogue(run))
+
+    def profiles(self, run: Run) -> tuple[Profile, ...]:
+        """The profiles of a run in the uncertainty pipelines that it has by now."""
+        key = ("profiles", run.path, *readings.measured_pipelines(run))
+        make = lambda: readings.profiles(run, self.catalogue(run))  # noqa: E731
+        return self._cache.get(key, make, lambda made: 10_000 * len(made))
 
     def _stars(self, key: Hashable, run: Run, make: Callable[[], PhaseSpaceSample]) -> Stars:
         sample = self._cache.get((key, "sample"), make, lambda s: s.w.nbytes)

@@ -16,6 +16,7 @@ from core.errors import DeepPotentialError
 from core.runs.registry import Run
 from dashboard.failures import alert
 from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limits
+from dashboard.profile_panel import ProfilePanel
 from dashboard.run_picker import pattern_speed_words
 from dashboard.services import Services
 from dashboard.session import Session
@@ -48,6 +49,7 @@ class PotentialSlices(pn.viewable.Viewer):
             SliceFigure(n, a, b, self.slicer.span(a), self.slicer.span(b)) for n, a, b in PLANES
         ]
         self.profile = ProfileFigure()
+        self.profiles = ProfilePanel(session, services, run)
         self._under = text('<p class="muted">evaluating the potential …</p>')
         for fig in self.figures:
             fig.on_tap(lambda place: with_document(self._tapped, place))
@@ -168,7 +170,7 @@ class PotentialSlices(pn.viewable.Viewer):
         cards.append(card(caption("Trust"), text(facts(trust) + note)))
         return cards
 
-    def __panel__(self) -> pn.FlexBox:
+    def __panel__(self) -> pn.Column:
         figures = (*(f.figure for f in self.figures), self.profile.figure)
         panes = [
             pn.Column(pn.pane.Bokeh(f, sizing_mode="scale_width", margin=0), margin=0, styles=_HALF) for f in figures
@@ -178,7 +180,8 @@ class PotentialSlices(pn.viewable.Viewer):
             caption("Under the crosshair"), self._under, text('<p class="muted">Click a plane to move it.</p>')
         )
         numbers = pn.Column(under, *self._trust(), min_width=280, margin=0, styles={"flex": "1 1 280px"})
-        return pn.FlexBox(pictures, numbers, gap="12px", align_items="flex-start", margin=0)
+        slices = pn.FlexBox(pictures, numbers, gap="12px", align_items="flex-start", margin=0)
+        return pn.Column(slices, self.profiles, sizing_mode="stretch_width", margin=0)
 
 
 _HALF = {"flex": "1 1 300px", "min-width": "0"}

@@ -80,3 +80,16 @@ def test_potential_follows_the_crosshair(tab: Tab, server: DashboardServer) -> N
     tab.page.wait_for_function("location.search.includes('at_x=0.5')", timeout=20_000)
     tab.wait_for_text("0.50, ")
     assert re.search(r"at_y=-?0(\.0\d*)?(&|$)|(?!.*at_y)", tab.page.url)
+
+
+def test_profiles_stand_below_the_slices(tab: Tab, server: DashboardServer) -> None:
+    tab.open(f"{server.url}?page=potential&run={server.directory('demonstration')}")
+    tab.wait_for_text("Φ seed")
+    tab.wait_for_text("DF seed")
+    tab.settle()
+    labels = ("vc  [km/s]", "Kz  [(km/s)²/kpc]", "Σ  [Msun/pc²]", "ρ  [Msun/pc³]")
+    drawn = tab.page.evaluate(
+        "[...Bokeh.documents[0]._all_models.values()].filter(m => m.type === 'LinearAxis').map(m => m.axis_label)"
+    )
+    assert all(label in drawn for label in labels)
+    assert tab.page.get_by_text("Holmberg").count() == 0  # published values are of real stars

@@ -71,13 +71,15 @@ def services(tmp_path, monkeypatch) -> Iterator[Services]:
 
 @pytest.fixture
 def finished_run(services, products) -> FinishedRun:
-    """``finished_run(name, run_id, region)``: a run of stars in a ball, with all that the pages show."""
+    """``finished_run(name, run_id, region, **changes)``: a run of stars in a ball, with all that the pages show."""
 
-    def make(name: str = "ball", run_id: str = "20260101-000000-0000", region: Region | None = None) -> Run:
+    def make(
+        name: str = "ball", run_id: str = "20260101-000000-0000", region: Region | None = None, **changes: object
+    ) -> Run:
         catalogue = ball(services.store.root, name=name)
         stars = catalogue.sample(region)
         reference = CatalogueReference(catalogue.id, catalogue.name, len(catalogue), True)
-        spec = manifest(name, run_id, catalogue=reference, region=region or Everything(), stars=len(stars))
+        spec = manifest(name, run_id, catalogue=reference, region=region or Everything(), stars=len(stars), **changes)
         run = create_run(services.root, spec, ["test"])
         write_stars(run.products / FLOW_SAMPLE, np.random.default_rng(3).permutation(stars.w)[:1500])
         write_summary(run.products / FLOW_SUMMARY, FlowSummary((-15.0, -15.5), {}, SLOPES))
