@@ -14,7 +14,7 @@ import click
 
 from core.commands.catalogues import catalogues, ingest, mock
 from core.commands.fits import cancel, fit, run, status
-from core.commands.results import evaluate, sample, scalars
+from core.commands.results import evaluate, report, sample, scalars
 from core.commands.service import demo, doctor, serve
 from core.errors import CancelledError, DeepPotentialError
 
@@ -27,7 +27,22 @@ def commands() -> None:
     """From a stellar catalogue to a map of the Galaxy's gravity."""
 
 
-for command in (mock, ingest, catalogues, fit, run, status, cancel, evaluate, sample, scalars, serve, doctor, demo):
+for command in (
+    mock,
+    ingest,
+    catalogues,
+    fit,
+    run,
+    status,
+    cancel,
+    evaluate,
+    sample,
+    scalars,
+    report,
+    serve,
+    doctor,
+    demo,
+):
     commands.add_command(command)
 
 

@@ -94,6 +94,7 @@ class Latest:
 
     def __init__(self, services: Services, apply: Callable[[Any], None]):
         self._services, self._apply = services, apply
+        self._document = pn.state.curdoc
         self._version = 0
         self._waiting: Callable[[], Any] | None = None
         self._busy = False
@@ -128,9 +129,16 @@ class Latest:
         self._busy = False
 
     def _show(self, version: int, result: Any) -> None:
-        if version == self._version:
+        if version == self._version and not self._is_closed():
             with one_update():
                 self._apply(result)
+
+    def _is_closed(self) -> bool:
+        """Whether the visitor has left meanwhile: the models of a closed page have lost their values."""
+        if self._document is None:
+            return False
+        context = self._document.session_context
+        return context is None or bool(getattr(context, "destroyed", False))
 
 
 def later(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:

@@ -1,4 +1,4 @@
-"""``evaluate``, ``sample``, ``scalars``: what is read off a finished run."""
+"""``evaluate``, ``sample``, ``scalars``, ``report``: what is read off a finished run."""
 
 import json
 from pathlib import Path
@@ -73,3 +73,15 @@ def scalars(run: str, as_json: bool, as_csv: bool, as_latex: bool, runs: str | N
         say(scalar_tables.latex(document))
     else:
         say(scalar_tables.plain(document))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="HTML file to write.")
+@runs_option
+def report(run: str, out: Path, runs: str | None) -> None:
+    """Write RUN as one self-contained page: provenance, trust, scalars, profiles, slices, maps of the stars."""
+    from core.export.report import write_report  # JAX takes a second to import
+
+    write_report(find_run(run, runs_root(runs)), out)
+    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -63,6 +63,14 @@ class Profile:
         drawn += [np.array([p.value - p.error, p.value + p.error]) for p in self.published]
         return float(np.nanmin(np.concatenate(drawn))), float(np.nanmax(np.concatenate(drawn)))
 
+    @property
+    def doubtful(self) -> list[tuple[float, float]]:
+        """The intervals of the coordinate in which the fit may not be believed."""
+        middles = (self.at[1:] + self.at[:-1]) / 2
+        starts, ends = np.array([self.at[0], *middles]), np.array([*middles, self.at[-1]])
+        change = np.flatnonzero(np.diff(np.concatenate([[0], ~self.trusted, [0]])))
+        return [(float(starts[a]), float(ends[b - 1])) for a, b in zip(change[::2], change[1::2], strict=True)]
+
 
 def galactic_profiles(
     pipelines: Mapping[str, MemberField],
@@ -163,7 +171,7 @@ _ACROSS: tuple[_Quantity, ...] = (_force, _surface_density, _density)
 
 
 def _profile(values: _Values, line: _Line, inside: Mask, trusted: Mask, *, synthetic: bool) -> Profile | None:
-    """The profile where the region holds it, without the ends where it does not; None where nothing is trusted."""
+    """The profile as far as the region holds it; None where nothing is known or trusted."""
     at = line.at
     if values.folded:
         middle = len(at) // 2
@@ -176,6 +184,8 @@ def _profile(values: _Values, line: _Line, inside: Mask, trusted: Mask, *, synth
     kept = slice(places[0], places[-1] + 1)
     blank = np.where(inside, 0.0, np.nan)[None, kept]
     bands = {name: Band(*_percentiles(field[:, kept] + blank)) for name, field in values.fields.items()}
+    if not any(np.isfinite(band.median).any() for band in bands.values()):
+        return None
     true = bands.pop("truth", None)
     return Profile(
         name=values.name,

@@ -2,26 +2,15 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, HoverTool, Range1d, Whisker
 from bokeh.plotting import figure
 
-from core.array_types import Mask, PerStar
 from core.diagnostics.profiles import Profile
 from core.pipelines import shown_pipelines
 from dashboard.plots.figures import fit_range, new_figure, restyle
 from dashboard.plots.palette import Palette
 
 HEIGHT = 240
-
-
-def doubtful_spans(at: PerStar, trusted: Mask) -> list[tuple[float, float]]:
-    """The intervals of the coordinate in which the fit may not be believed, ends included."""
-    middles = (at[1:] + at[:-1]) / 2
-    starts, ends = np.array([at[0], *middles]), np.array([*middles, at[-1]])
-    doubtful = np.concatenate([[False], ~trusted, [False]])
-    change = np.flatnonzero(doubtful[1:] != doubtful[:-1])
-    return [(float(starts[a]), float(ends[b - 1])) for a, b in zip(change[::2], change[1::2], strict=True)]
 
 
 def profile_figure(profile: Profile, palette: Palette) -> figure:
@@ -41,7 +30,7 @@ def profile_figure(profile: Profile, palette: Palette) -> figure:
     if profile.truth is not None:
         fig.line(profile.at, profile.truth, color=palette.ink, line_width=1.5, line_dash="dashed", name="truth")
     # The picture of what may not be trusted is faded, as in the slices.
-    for left, right in doubtful_spans(profile.at, profile.trusted):
+    for left, right in profile.doubtful:
         fade = {"fill_color": palette.panel, "fill_alpha": 0.65, "line_color": None}
         fig.add_layout(BoxAnnotation(left=left, right=right, **fade))
     if profile.published:

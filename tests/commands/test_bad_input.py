@@ -130,6 +130,8 @@ CASES = {
     "scalars: unknown run": (nothing, "scalars bal", ["no run 'bal'", "Did you mean 'ball'?"]),
     "scalars: not finished": (nothing, "scalars ball", ["no scalars yet", "deep-potential run"]),
     "scalars: two forms": (nothing, "scalars ball --csv --json", ["--json, --csv and --latex"]),
+    "report: unknown run": (nothing, "report bal --out r.html", ["no run 'bal'", "Did you mean 'ball'?"]),
+    "report: not finished": (nothing, "report ball --out r.html", ["is not finished", "waiting", "deep-potential run"]),
     "sample: unknown run": (nothing, "sample bal --n 9 --out s.fits", ["no run 'bal'", "Did you mean 'ball'?"]),
     "sample: not finished": (nothing, "sample ball --n 9 --out s.fits", ["no trained flow yet"]),
     "evaluate: unknown run": (points("p.npz", w=np.zeros((3, 6))), "evaluate bal --at p.npz --out o.npz", ["'bal'"]),

@@ -1,5 +1,7 @@
 """Profiles as figures: a band for every pipeline in its colour, truth or published values, doubt faded."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bokeh.models import BoxAnnotation, Whisker
@@ -9,7 +11,7 @@ from core.config import preset
 from core.diagnostics.profiles import Band, Profile
 from core.diagnostics.published import Published
 from dashboard.plots.palette import DARK, LIGHT
-from dashboard.plots.profiles import doubtful_spans, profile_figure
+from dashboard.plots.profiles import profile_figure
 from dashboard.profile_panel import ProfilePanel, legend
 from dashboard.session import Session
 
@@ -37,12 +39,12 @@ def test_every_pipeline_is_drawn_in_its_colour(palette):
 
 
 def test_what_is_not_trusted_is_faded():
-    spans = doubtful_spans(AT, profile().trusted)
+    spans = profile().doubtful
     np.testing.assert_allclose(spans, [(-1, -0.85), (-0.15, 0.15), (0.85, 1)])
     figure = profile_figure(profile(), LIGHT)
-    assert [(b.left, b.right) for b in figure.select(BoxAnnotation)] == spans
-    assert doubtful_spans(AT, np.ones(21, bool)) == []
-    np.testing.assert_allclose(doubtful_spans(AT, np.zeros(21, bool)), [(-1, 1)])
+    assert sorted((b.left, b.right) for b in figure.select(BoxAnnotation)) == spans
+    assert replace(profile(), trusted=np.ones(21, bool)).doubtful == []
+    np.testing.assert_allclose(replace(profile(), trusted=np.zeros(21, bool)).doubtful, [(-1, 1)])
 
 
 def test_published_values_have_their_bars_and_their_room():

@@ -5,6 +5,7 @@ import html
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import panel as pn
 import pytest
@@ -207,3 +208,11 @@ def test_any_other_error_is_told_by_an_id_and_what_was_asked_meanwhile_is_done(
     assert len(notifications) == 1
     assert "secret" not in notifications[0].message
     assert caplog.records[0].message.split()[-1] in notifications[0].message
+
+
+@pytest.mark.parametrize("context", [None, SimpleNamespace(destroyed=True), SimpleNamespace(destroyed=False)])
+def test_what_arrives_after_the_visitor_has_left_is_dropped(latest, shown, context):
+    """The models of a closed page have lost their values: nothing can be drawn in them."""
+    latest._document = SimpleNamespace(session_context=context)
+    latest._show(0, "a")
+    assert shown == (["a"] if context and not context.destroyed else [])
