@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from core.commands.catalogues import catalogues, ingest, mock
+from core.commands.export import export
 from core.commands.fits import cancel, fit, run, status
 from core.commands.results import evaluate, report, sample, scalars
 from core.commands.service import demo, doctor, serve
@@ -28,20 +29,8 @@ def commands() -> None:
 
 
 for command in (
-    mock,
-    ingest,
-    catalogues,
-    fit,
-    run,
-    status,
-    cancel,
-    evaluate,
-    sample,
-    scalars,
-    report,
-    serve,
-    doctor,
-    demo,
+    *(mock, ingest, catalogues, fit, run, status, cancel),
+    *(evaluate, sample, scalars, export, report, serve, doctor, demo),
 ):
     commands.add_command(command)
 

@@ -35,5 +35,8 @@ def median(values: Float[np.ndarray, "m *rest"]) -> Float[np.ndarray, "*rest"]:
 
 def spread(values: Float[np.ndarray, "m *rest"]) -> Float[np.ndarray, "*rest"]:
     """Half the 16–84 % range over members: a standard deviation that outliers do not move."""
-    low, high = np.nanpercentile(np.where(np.isfinite(values), values, np.nan), [16, 84], axis=0)
+    finite = np.isfinite(values)
+    # Percentiles that skip members take a Python call for every point.
+    percentile = np.percentile if finite.all() else np.nanpercentile
+    low, high = percentile(np.where(finite, values, np.nan), [16, 84], axis=0)
     return np.asarray((high - low) / 2)

@@ -108,6 +108,15 @@ def read_flow(products: Path, pipeline: str = MAIN, numbers: Container[int] | No
     )
 
 
+def read_region(products: Path, pipeline: str = MAIN) -> Region:
+    """The region of the flows of a pipeline, without their networks."""
+    for path in sorted(products.glob(f"flow-{pipeline}-*.safetensors")):
+        metadata = artifacts.read_arrays(path)[1]
+        _require_schema(path, metadata, FLOW_SCHEMA)
+        return regions.from_json(metadata["region"])
+    raise UnknownRunError("the run has no trained flow yet", file=products.parent)
+
+
 @dataclass(frozen=True)
 class StoredFlow:
     """One flow of a run: its number, its half, its mean ln f of held-out stars, and why it is not used, if so."""

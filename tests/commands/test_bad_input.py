@@ -47,6 +47,7 @@ def blocked(home):
 
 
 FIT = "fit ball"
+EXPORT = "export ball --to"
 EVALUATE = "evaluate ball --out out.npz --at"
 CASES = {
     "ingest: no such file": (nothing, "ingest star.csv", ["star.csv", "no such file", "Did you mean 'stars.csv'?"]),
@@ -145,6 +146,12 @@ CASES = {
     ),
     "evaluate: not finite": (points("p.npz", x=np.full((1, 3), np.nan)), f"{EVALUATE} p.npz", ["p.npz", "not finite"]),
     "evaluate: not finished": (points("p.npz", w=np.zeros((3, 6))), f"{EVALUATE} p.npz", ["no trained flow yet"]),
+    "export: unknown run": (nothing, f"{EXPORT.replace('ball', 'bal')} grid --out g.fits", ["'bal'", "'ball'?"]),
+    "export: not finished": (nothing, f"{EXPORT} grid --out g.fits", ["no trained flow yet"]),
+    "export: unknown format": (nothing, f"{EXPORT} gadget --out g.fits", ["--to", "'gadget'", "'galpy'"]),
+    "export: kind of file": (nothing, f"{EXPORT} galpy --out g.txt", ["g.txt", "'.txt'", ".fits, .h5 or .hdf5"]),
+    "export: no directory": (nothing, f"{EXPORT} gala --out no/g.fits", ["no/g.fits", "cannot be written"]),
+    "export: no spacing": (nothing, f"{EXPORT} gala --out g.fits --spacing 0", ["--spacing", "range"]),
     "unknown command": (nothing, "ingst stars.csv", ["'ingst'"]),
 }
 
