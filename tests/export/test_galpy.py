@@ -83,3 +83,35 @@ def test_an_orbit_in_the_turning_potential_is_that_of_the_fit(exported, frame):
     np.testing.assert_allclose(orbit.z(times * vo / ro) * ro, along[:, 2], atol=1e-6)
     assert times[-1] * GYR_PER_KPC_KM_S > 0.007
     assert np.ptp(along[:, 2]) > 0.05
+
+
+@pytest.mark.parametrize("frame", ["rotating"], indirect=True)
+def test_a_star_of_the_sky_is_where_the_fit_has_it(exported, frame):
+    """galpy's own way from the sky, with the run's Sun, ends at the azimuth and velocity that the loader assumes."""
+    import astropy.coordinates as coord
+    import astropy.units as u
+    from galpy.orbit import Orbit
+
+    potential = load(exported)
+    w = np.array([0.2, 0.5, 0.1, 20.0, -30.0, 8.0])
+    velocity = coord.CartesianDifferential(w[3:] * u.km / u.s)
+    star = coord.SkyCoord(coord.Galactic(coord.CartesianRepresentation(w[:3] * u.kpc, differentials=velocity))).icrs
+    motion = [-SUN.u, SUN.v - potential._vo, SUN.w]  # U of galpy points away from the centre
+    orbit = Orbit(
+        [
+            *(star.ra.deg, star.dec.deg, star.distance.to_value(u.kpc)),
+            *(star.pm_ra_cosdec.to_value(u.mas / u.yr), star.pm_dec.to_value(u.mas / u.yr)),
+            star.radial_velocity.to_value(u.km / u.s),
+        ],
+        radec=True,
+        ro=SUN.R0,
+        vo=potential._vo,
+        zo=SUN.z0,
+        solarmotion=motion,
+    )
+    X, R, phi, z = cylindrical(w[None, :3], frame)
+    V = SUN.galactocentric_velocity(w[3:])
+    np.testing.assert_allclose([orbit.R(), orbit.phi(), orbit.z()], [R[0], phi[0], z[0]], atol=1e-3)
+    np.testing.assert_allclose(orbit.vT(), (X[0, 1] * V[0] - X[0, 0] * V[1]) / R[0], atol=0.5)
+    np.testing.assert_allclose(orbit.vR(), (X[0, 0] * V[0] + X[0, 1] * V[1]) / R[0], atol=0.5)
+    assert phi[0] > 0

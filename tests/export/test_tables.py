@@ -3,12 +3,19 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from exact_export import orbit_in_rotating_axes
+from small_runs import TINY, waiting_run
 
+from core import mocks
+from core.config import preset
 from core.errors import InputError
 from core.export import local_field
 from core.export.files import write_tables
 from core.export.tables import ACCELERATION, MEAN, MEDIAN, UNITS, tabulate_best, tabulate_potential
-from core.runs.products import read_region
+from core.phase_space.region import Shell
+from core.phase_space.sample import ScoredSample
+from core.potential.training import fit_convex
+from core.runs.products import potentials_path, read_region, write_potentials
 from core.runs.registry import EMBEDDED_RUNS, find_run
 
 SPACING = 0.2
@@ -106,3 +113,45 @@ def test_fits_axes_give_the_place_of_a_pixel(grid, tmp_path):
 def test_a_spacing_that_does_not_fit_is_refused(run, spacing):
     with pytest.raises(InputError, match="does not fit a volume"):
         tabulate_potential(run, spacing)
+
+
+def test_an_orbit_through_the_export_is_one_in_the_fit(run, tmp_path):
+    """6 Myr in the turning frame: 0.35 kpc along, the mean of the members to 0.001 pc, the best estimate to 0.1 pc."""
+    write_tables(tmp_path / "phi.fits", tabulate_potential(run, SPACING / 2))
+    field, sun = local_field.load(tmp_path / "phi.fits"), run.manifest.config.solar
+    w = sun.to_galactocentric(np.array([0.05, -0.1, 0.1, 20.0, -30.0, 8.0]))
+    times = np.linspace(0, 0.006, 7)
+
+    def orbit(acceleration):
+        return orbit_in_rotating_axes(w[:3], w[3:], field.spin, acceleration, times)[:, :3]
+
+    def heliocentric(X):
+        return X @ sun.axes + sun.centre
+
+    through = orbit(field.acceleration)
+    mean = orbit(lambda X: run.potential.acceleration(heliocentric(X)).mean(0) @ sun.axes.T)
+    best = orbit(lambda X: run.potential.best().acceleration(heliocentric(X)) @ sun.axes.T)
+    assert np.ptp(through[:, 1]) > 0.3
+    np.testing.assert_allclose(through, mean, atol=1e-6)
+    np.testing.assert_allclose(through, best, atol=1e-4)
+
+
+def test_a_sphere_in_an_inertial_frame_is_that_of_its_truth(tmp_path, monkeypatch):
+    """Exact scores give the potential of a Plummer sphere; its export has it on the axes of the catalogue."""
+    system = mocks.system("plummer", {"radius": 1.0})
+    config = preset("quick", {**TINY, "potential.frame": "inertial"})
+    w = np.asarray(system.sample(np.random.default_rng(0), 2000).w, float)
+    scored = ScoredSample(w, system.ln_f(w)[None], system.score(w)[None], np.array([-1]))
+    fitted = fit_convex(scored, config.potential, config.solar, seed=0)[0]
+    run = waiting_run(tmp_path, config=config)
+    write_potentials(potentials_path(run.products, "potential_seed"), config.potential, [fitted, fitted], None)
+    monkeypatch.setattr("core.export.tables.read_region", lambda products: Shell(1.0))
+    tables = tabulate_potential(run)
+    assert tables.metadata["pattern_speed"] is None
+    assert tables.inside.shape == (41, 41, 41)
+    write_tables(tmp_path / "phi.fits", tables)
+    x = np.random.default_rng(1).uniform(-0.45, 0.45, (500, 3))
+    true, field = system.acceleration(x), local_field.load(tmp_path / "phi.fits")
+    error = np.linalg.norm(field.acceleration(x) - true, axis=1) / np.linalg.norm(true, axis=1)
+    assert np.median(error) < 0.01
+    assert tabulate_best(run, 0.25).spreads.keys() == {("potential_seed", name) for name in UNITS}
