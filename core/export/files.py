@@ -23,7 +23,8 @@ SUFFIXES = (".fits", ".h5", ".hdf5")
 
 def check_target(path: Path) -> None:
     """Raise InputError where no export can be written to ``path``, before the work is done."""
-    _kind(path)
+    if _kind(path) != ".fits":
+        _h5py(path)
     if path.is_dir() or not path.absolute().parent.is_dir():
         reason = "it is a directory" if path.is_dir() else "its directory does not exist"
         raise InputError(f"cannot be written: {reason}", file=path, remedy="Name a file in an existing directory.")
@@ -53,7 +54,9 @@ def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
-            f"cannot write a file of the kind {suffix!r}", file=path, remedy="End its name with .fits, .h5 or .hdf5."
+            f"tables are not kept in files of the kind {suffix!r}",
+            file=path,
+            remedy="End its name with .fits, .h5 or .hdf5.",
         )
     return suffix
 

@@ -10,7 +10,8 @@ from scipy.interpolate import NdBSpline, make_interp_spline
 
 from core.array_types import Positions
 
-Axes = tuple[Float[np.ndarray, "nx"], Float[np.ndarray, "ny"], Float[np.ndarray, "nz"]] | tuple[np.ndarray, ...]
+Axes = tuple[np.ndarray, ...]
+"""The nodes along x, y and z, equally spaced."""
 
 
 def spline(axes: Axes, values: Float[np.ndarray, "nx ny nz"]) -> NdBSpline:
