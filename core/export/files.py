@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from astropy.io import fits
 
@@ -23,8 +24,7 @@ SUFFIXES = (".fits", ".h5", ".hdf5")
 
 def check_target(path: Path) -> None:
     """Raise InputError where no export can be written to ``path``, before the work is done."""
-    if _kind(path) != ".fits":
-        _h5py(path)
+    _kind(path)
     if path.is_dir() or not path.absolute().parent.is_dir():
         reason = "it is a directory" if path.is_dir() else "its directory does not exist"
         raise InputError(f"cannot be written: {reason}", file=path, remedy="Name a file in an existing directory.")
@@ -107,18 +107,9 @@ def _read_fits(path: Path) -> Tables:
     return _tables(axes, arrays, metadata)
 
 
-def _h5py(path: Path) -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        reason, remedy = "HDF5 needs the package h5py, which is not installed", "Run: pip install h5py; or use .fits."
-        raise InputError(reason, file=path, remedy=remedy) from error
-    return h5py
-
-
 def _hdf5(path: Path, tables: Tables) -> bytes:
     stream = io.BytesIO()
-    with _h5py(path).File(stream, "w") as file:
+    with h5py.File(stream, "w") as file:
         file.attrs["metadata"] = json.dumps(tables.metadata)
         for letter, axis in zip("xyz", tables.axes, strict=True):
             file[letter] = axis
@@ -129,7 +120,7 @@ def _hdf5(path: Path, tables: Tables) -> bytes:
 
 
 def _read_hdf5(path: Path) -> Tables:
-    with _h5py(path).File(path, "r") as file:
+    with h5py.File(path, "r") as file:
         arrays = {name: item[()] for name, item in file.items()}
         metadata = json.loads(file.attrs["metadata"])
     return _tables(tuple(arrays.pop(letter) for letter in "xyz"), arrays, metadata)

@@ -4,10 +4,10 @@ import gzip
 import io
 import os
 import pickle
-import sys
 import tarfile
 import warnings
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,7 +70,6 @@ def test_every_format_gives_the_same_stars(name, packed, gaia, w, tmp_path, stor
 
 
 def test_hdf5(gaia, w, tmp_path, store):
-    h5py = pytest.importorskip("h5py")
     write_table(gaia, tmp_path / "astropy.h5", format="hdf5", path="gaia/source", serialize_meta=True)
     with h5py.File(tmp_path / "columns.hdf5", "w") as file:
         for name, values in gaia.items():
@@ -83,7 +82,6 @@ def test_hdf5(gaia, w, tmp_path, store):
 
 @pytest.mark.parametrize("trick", ["link", "external", "loop", "ragged", "empty", "truncated"])
 def test_hostile_hdf5(trick, tmp_path, store):
-    h5py = pytest.importorskip("h5py")
     path = tmp_path / "x.h5"
     with h5py.File(path, "w") as file:
         match trick:
@@ -101,12 +99,6 @@ def test_hostile_hdf5(trick, tmp_path, store):
     if trick == "truncated":
         path.write_bytes(path.read_bytes()[:9000])
     refused(path, store, "x.h5")
-
-
-def test_hdf5_without_h5py_names_the_remedy(tmp_path, store, monkeypatch):
-    monkeypatch.setitem(sys.modules, "h5py", None)
-    (tmp_path / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    refused(tmp_path / "x.h5", store, "pip install h5py")
 
 
 def test_chunks_join_seamlessly(tmp_path):

@@ -1,7 +1,5 @@
 """``export`` of a finished run: files that load, and words or JSON about their error."""
 
-import sys
-
 import pytest
 
 from core.export import local_field
@@ -28,11 +26,3 @@ def test_the_words_name_the_error_and_the_way_to_load(finished, command):
     assert answer.code == 0
     for fragment in ("11 × 11 × 21 nodes", "(median)", "(99 %)", "from core.export.agama import load"):
         assert fragment in answer.out
-
-
-def test_hdf5_without_h5py_names_the_remedy_before_any_work(finished, home, command, monkeypatch):
-    monkeypatch.setitem(sys.modules, "h5py", None)
-    answer = command("export", finished, "--to", "grid", "--out", "phi.h5")
-    assert (answer.code, answer.out) == (2, "")
-    assert "pip install h5py" in answer.err
-    assert not list(home.iterdir())

@@ -52,8 +52,6 @@ def test_nothing_is_interpolated_from_nodes_that_are_not_there():
 
 @pytest.mark.parametrize("suffix", ["fits", "h5"])
 def test_files_hold_what_was_written(tmp_path, suffix):
-    if suffix == "h5":
-        pytest.importorskip("h5py")
     made = tables()
     made = type(made)(made.axes, made.fields, {("df_seed", "density"): made.trusted * 0.5}, *masks(made), made.metadata)
     write_tables(tmp_path / f"phi.{suffix}", made)

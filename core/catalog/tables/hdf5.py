@@ -1,7 +1,6 @@
 """HDF5 tables: one compound dataset (as astropy writes) or a group of equally long columns.
 
-h5py is optional. Links and storage outside the file are refused: HDF5 would read any file of this machine
-for them.
+Links and storage outside the file are refused: HDF5 would read any file of this machine for them.
 """
 
 import contextlib
@@ -9,6 +8,7 @@ from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import h5py
 import numpy as np
 
 from core.catalog.tables.table import CHUNK_ROWS, Chunk, Table, choose, not_numbers, truncated
@@ -21,16 +21,8 @@ _DEEPEST = 8
 def open_hdf5(stream: BinaryIO, file: Path, table: str | int | None, stack: contextlib.ExitStack) -> Table:
     """The table of an HDF5 file; it and ``stream`` stay open until ``stack`` closes."""
     try:
-        import h5py
-    except ImportError as error:
-        raise CatalogError(
-            "reading HDF5 needs the package h5py, which is not installed",
-            file=file,
-            remedy="Run: pip install h5py.",
-        ) from error
-    try:
         root = stack.enter_context(h5py.File(stream, "r"))
-        found = dict(_tables(h5py, file, root, ""))
+        found = dict(_tables(file, root, ""))
         paths = sorted(found)
         path = paths[choose(file, paths, table, "table")]
         return _table(file, root, path, found[path])
@@ -38,7 +30,7 @@ def open_hdf5(stream: BinaryIO, file: Path, table: str | int | None, stack: cont
         raise truncated(file, f"its structure cannot be read ({error})") from error
 
 
-def _tables(h5py: Any, file: Path, group: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _tables(file: Path, group: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Path of every table below ``group`` with its columns: the dataset and, in a compound, the field."""
     columns: dict[str, Any] = {}
     if path.count("/") > _DEEPEST:  # hard links can form a circle
@@ -49,7 +41,7 @@ def _tables(h5py: Any, file: Path, group: Any, path: str) -> Iterator[tuple[str,
             raise CatalogError(f"{path}/{name} is a link", file=file, remedy="Copy the data into the file.")
         item = group[name]
         if isinstance(item, h5py.Group):
-            yield from _tables(h5py, file, item, f"{path}/{name}")
+            yield from _tables(file, item, f"{path}/{name}")
         elif item.external or item.is_virtual:
             raise CatalogError(
                 f"the data of {path}/{name} are in another file", file=file, remedy="Copy them into the file."
