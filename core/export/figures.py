@@ -102,7 +102,7 @@ def profile_figure(profile: Profile) -> str:
     """A line and its 16–84 % band for every pipeline, truth or published values, and grey where nothing is trusted."""
     reach = [profile.at[0], profile.at[-1], *(p.at for p in profile.published)]
     x, y = padded(float(min(reach)), float(max(reach)), 0.02), padded(*profile.extent)
-    axes = Axes(x, y, f"{profile.coordinate}  [kpc]", "", profile.axis_label, width=440, height=250)
+    axes = Axes(x, y, f"{profile.coordinate}  [kpc]", "", profile.axis_label, width=360, height=230)
     for start, end in profile.doubtful:
         axes.strip(start, end, "doubt")
     for place, name in enumerate(shown_pipelines(profile.pipelines)):
@@ -125,7 +125,8 @@ def distribution(scalar: ScalarDraws) -> str:
     unit = f"  [{scalar.unit}]" if scalar.unit else ""
     span = (-0.5, len(shown) - 0.5)
     y = padded(float(values.min()), float(values.max()), 0.08)
-    axes = Axes(span, y, "", "", f"{scalar.label}{unit}", height=170, x_names=list(shown.values()))
+    names = list(shown.values())
+    axes = Axes(span, y, "", "", f"{scalar.label}{unit}", width=240, height=160, x_names=names)
     axes.segment((span[0], scalar.best), (span[1], scalar.best), "best")
     if scalar.truth is not None:
         axes.segment((span[0], scalar.truth), (span[1], scalar.truth), "truth")

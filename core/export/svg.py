@@ -31,7 +31,7 @@ def tick_labels(values: Sequence[float]) -> list[str]:
     """The values with as many digits as tell them apart, and a true minus sign."""
     step = min((abs(b - a) for a, b in pairwise(values)), default=abs(values[0]) or 1.0)
     digits = max(0, math.ceil(-math.log10(step) - 1e-9)) if step else 0
-    if digits and abs(round(step, digits) - step) > 1e-6 * step:
+    if abs(round(step, digits) - step) > 1e-6 * step:
         digits += 1
     return [f"{v + 0.0:.{digits}f}".replace("-", "\u2212") for v in values]
 

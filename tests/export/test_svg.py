@@ -34,8 +34,14 @@ def test_labels_tell_ticks_apart_and_say_their_values(low, length):
     words = tick_labels(values)
     assert len(set(words)) == len(values)
     for value, text in zip(values, words, strict=True):
-        assert float(text.replace("\u2212", "-")) == pytest.approx(value, abs=1e-9 + 0.01 * length)
+        assert float(text.replace("\u2212", "-")) == pytest.approx(value, abs=1e-6 * (abs(low) + length))
     assert "-" not in "".join(words)
+
+
+@pytest.mark.parametrize("step", [0.025, 0.25, 2.5, 25.0, 0.2, 1.0, 50.0])
+def test_labels_of_quarter_steps_are_not_rounded(step):
+    values = [i * step for i in range(-3, 4)]
+    assert [float(w.replace("\u2212", "-")) for w in tick_labels(values)] == pytest.approx(values)
 
 
 def test_padding_makes_an_interval_of_anything():
