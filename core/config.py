@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import ConfigError, suggestion
+from core.galaxy_config import AnalyticConfig
 from core.phase_space.solar_position import SolarPosition
 from core.settings import replace, section, setting
 
@@ -22,9 +23,7 @@ class OptimizationConfig:
     batch: int = setting(512, "stars per step", low=16)
     learning_rate: float = setting(3e-3, "peak of the cosine schedule", low=1e-6, high=1.0)
     weight_decay: float = setting(0.02, "decoupled weight decay of AdamW", low=0.0, high=10.0)
-    averaging: float = setting(
-        0.02, "length of the running mean of the parameters, as a fraction of the steps", low=1e-4, high=0.5
-    )
+    averaging: float = setting(0.02, "running mean of the parameters, as a fraction of the steps", low=1e-4, high=0.5)
     patience: int = setting(20, "reports without a better held-out loss after which the descent stops", low=1)
     settled: float = setting(
         0.0,
@@ -175,7 +174,9 @@ class NetworkConfig:
 class PotentialConfig:
     """The ensemble of potentials."""
 
-    solver: str = setting("convex", "how Φ is found", choices=("convex", "network"), aliases={"linear": "convex"})
+    solver: str = setting(
+        "convex", "how Φ is found", choices=("convex", "network", "analytic"), aliases={"linear": "convex"}
+    )
     members: int = setting(8, "potentials of different seeds on the best distribution function", low=1, high=128)
     frame: str = setting("rotating", "frame of stationarity", choices=("rotating", "inertial"))
     pattern_speed: str = setting("free", "Ω_p: free, or its fixed value", unit="km/s/kpc")
@@ -188,6 +189,7 @@ class PotentialConfig:
     reweights: int = setting(2, "updates of the weights of the points", low=0, high=20)
     ridge: float = setting(1e-6, "ridge on the normalised normal equations", low=0.0, high=1.0)
     network: NetworkConfig = section(NetworkConfig)
+    analytic: AnalyticConfig = section(AnalyticConfig)
 
     def __post_init__(self) -> None:
         if self.pattern_speed != "free" and not _is_number(self.pattern_speed):

@@ -46,7 +46,7 @@ class PatternSpeedVerdict:
         """Why, in a sentence."""
         parts = []
         if self.noise_share is None:
-            parts.append("no members on disjoint halves of the stars: the noise share is unknown")
+            parts.append("no members on disjoint halves, or no Φ that has a pattern: the noise share is unknown")
         else:
             parts.append(f"noise share {self.noise_share:.2f}")
         if self.null:

@@ -144,7 +144,7 @@ def _sample_task(pipeline: str, flows: Sequence[TaskSpec], config: Config, membe
 def _potential_task(pipeline: str, flows: str, members: int, scored: TaskSpec, config: Config) -> TaskSpec:
     network = config.potential.network
     training = network.training.length(config.sample.scored_points) * network.hidden**2 * network.layers
-    cost = 0.5 if config.potential.solver == "convex" else training * network.training.batch * 8e-10
+    cost = training * network.training.batch * 8e-10 if config.potential.solver == "network" else 0.5
     return TaskSpec(
         id=f"potentials-{pipeline}",
         kind="potentials",

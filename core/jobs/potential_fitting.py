@@ -14,7 +14,7 @@ from core.jobs.execution import Task
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.pipelines import DF_SEED, RESAMPLED, SOLAR_POSITION, WEAK_FORM
-from core.potential.training import PotentialMember, fit_convex, fit_network_member
+from core.potential.training import DIRECT_SOLVERS, PotentialMember, fit_network_member
 from core.potential.weak_form import fit_weak_form, weak_config
 from core.runs import products
 from core.runs.artifacts import read_json
@@ -84,9 +84,9 @@ def _seeds(task: Task, config: Config) -> _Draws:
 def _flows(task: Task, config: Config) -> _Draws:
     """One flow each time."""
     sample, weights = _scored(task), None
-    if config.potential.solver == "convex":
+    if fit := DIRECT_SOLVERS.get(config.potential.solver):
         # The weights need the scatter of all members; each flow alone then uses them.
-        weights = fit_convex(sample, config.potential, config.solar, seed=task.seed(0), bootstrap=False)[1].weights
+        weights = fit(sample, config.potential, config.solar, seed=task.seed(0), bootstrap=False)[1].weights
     for i in range(sample.members):
         yield _Draw(sample.member(i), config.solar, task.seed(0), weights=weights)
 
@@ -117,8 +117,8 @@ _DRAWS: Mapping[str, Callable[[Task, Config], _Draws]] = {
 
 
 def _fitted(task: Task, config: Config, draw: _Draw, done: float, share: float) -> PotentialMember:
-    if config.potential.solver == "convex":
-        member, _ = fit_convex(
+    if fit := DIRECT_SOLVERS.get(config.potential.solver):
+        member, _ = fit(
             draw.sample, config.potential, draw.sun, seed=draw.seed, bootstrap=draw.resampled, weights=draw.weights
         )
         task.report(done + share)

@@ -28,7 +28,14 @@ from core.config import PotentialConfig
 from core.errors import TrainingError
 from core.phase_space.sample import ScoredSample
 from core.potential.basis import Basis, columns
-from core.potential.normal_equations import Vector, cross_equations, noise_share, non_negative, own_equations
+from core.potential.normal_equations import (
+    Vector,
+    cross_equations,
+    noise_share,
+    non_negative,
+    own_equations,
+    weights_for,
+)
 from core.potential.reference_frame import ReferenceFrame
 from core.potential.tracer_density import TracerBasis, TracerColumns, TracerDensity, tracer_columns
 
@@ -138,7 +145,7 @@ def design(
     streaming = np.stack([frame.streaming(sample.w, s) for s in sample.score])
     turning = np.stack([frame.turning(sample.w, s) for s in sample.score])
     free = frame.rotates and config.pattern_speed == "free"
-    axisymmetric = free and _is_rounding(turning, frame, sample)
+    axisymmetric = free and turning_is_rounding(turning, frame, sample)
     fixed = float(config.pattern_speed) if frame.rotates and not free else 0.0
     density = forces = None
     if tracers is not None:
@@ -155,7 +162,7 @@ def design(
     return Design(matrix, streaming, sample.half, basis.positive, turns, axisymmetric, density, forces)
 
 
-def _is_rounding(turning: Float[np.ndarray, "m n"], frame: ReferenceFrame, sample: ScoredSample) -> bool:
+def turning_is_rounding(turning: Float[np.ndarray, "m n"], frame: ReferenceFrame, sample: ScoredSample) -> bool:
     """Whether the terms of the turning of ln f, in x and in v, cancel."""
     in_velocity = np.stack([frame.turning(sample.w, s * [0, 0, 0, 1, 1, 1]) for s in sample.score])
     return bool(np.mean(turning**2) <= _ROUNDING**2 * np.mean(in_velocity**2))
@@ -233,8 +240,7 @@ def _updated_weights(problem: Design, answer: Vector) -> PerStar:
     weighted products of the halves stay unbiased; the square of the mean is not.
     """
     spread = np.mean((problem.streaming - problem.matrix @ answer.astype(np.float32)) ** 2, 0)
-    weights = 1 / (spread + np.quantile(spread, 0.3) + 1e-30)
-    return np.asarray(weights / weights.mean(), np.float32)
+    return weights_for(spread).astype(np.float32)
 
 
 def _plain(problem: Design, config: PotentialConfig, weights: PerStar) -> Vector:

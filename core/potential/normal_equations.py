@@ -29,6 +29,12 @@ class Equations(NamedTuple):
         return Equations(self.gram[:-1, :-1], self.moment[:-1] - self.gram[:-1, -1] * value)
 
 
+def weights_for(spread: PerStar) -> PerStar:
+    """1 / (``spread`` + floor), of mean 1: of points with a mean squared residual of ``spread``."""
+    weights = 1 / (spread + np.quantile(spread, 0.3) + 1e-30)
+    return np.asarray(weights / weights.mean())
+
+
 def own_equations(problem: Problem, weights: PerStar) -> Equations:
     """Of plain least squares: errors in the columns count as information."""
     columns, target = problem

@@ -1,10 +1,10 @@
 """Potentials from a scored sample: one member per seed, by the solver that the configuration names.
 
 A seed of the convex solver draws its points anew (a bootstrap of the scored points) and moves the free elements of its
-basis; a seed of the network draws its first weights.
+basis, one of the analytic solver draws its points anew; a seed of the network draws its first weights.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,11 +17,13 @@ from jaxtyping import Array, Float
 from core import ensemble
 from core.array_types import PerStar
 from core.config import PotentialConfig
+from core.galaxy_config import PARAMETERS
 from core.optimization import Progress
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.potential.basis import Basis, columns, densities, disc_basis, sphere_basis
 from core.potential.fields import PotentialEnsemble, PotentialModel
+from core.potential.galaxy import GalaxyFit, GalaxyModel, GalaxyState, fit_galaxy
 from core.potential.linear import LinearFit, design, solve
 from core.potential.neural import (
     NetworkModel,
@@ -79,6 +81,8 @@ def model_of(config: PotentialConfig) -> PotentialModel:
     """The model that the configuration describes."""
     if config.solver == "network":
         return NetworkModel(config.network.layers, config.network.hidden)
+    if config.solver == "analytic":
+        return GalaxyModel(config.analytic.bulge)
     return LinearModel(config.harmonics)
 
 
@@ -126,6 +130,41 @@ def fit_convex(
     return PotentialMember(state, speed, fit.noise_share), fit
 
 
+def fit_analytic(
+    sample: ScoredSample,
+    config: PotentialConfig,
+    sun: SolarPosition,
+    *,
+    seed: int,
+    bootstrap: bool = True,
+    weights: PerStar | None = None,
+) -> tuple[PotentialMember, GalaxyFit]:
+    """One member of the analytic solver; its seed draws the points anew. Of a conditional sample as the network.
+
+    Its Ω_p has no noise share, and so is never claimed: see :mod:`core.potential.galaxy`.
+    """
+    if sample.conditional:
+        sample = _with_convex_density(sample, config, sun, seed)
+    rng = np.random.default_rng(seed)
+    points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
+    fit = fit_galaxy(points, config, reference_frame(config.frame, sun), sun, weights)
+    return PotentialMember(fit.state, fit.pattern_speed), fit
+
+
+DIRECT_SOLVERS: Mapping[str, Callable[..., tuple[PotentialMember, LinearFit | GalaxyFit]]] = {
+    "convex": fit_convex,
+    "analytic": fit_analytic,
+}
+"""Those that give a member at once; their fits have ``weights``. The network trains."""
+
+
+def _with_convex_density(sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, seed: int) -> ScoredSample:
+    """A conditional sample made joint with ln n of the convex solver."""
+    density = fit_convex(sample, config, sun, seed=seed, bootstrap=False)[1].tracer_density
+    assert density is not None
+    return density.joint(sample)
+
+
 def fit_network_member(
     sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, *, seed: int
 ) -> Iterator[tuple[Progress, PotentialMember]]:
@@ -136,9 +175,7 @@ def fit_network_member(
     """
     frame = reference_frame(config.frame, sun)
     if sample.conditional:
-        density = fit_convex(sample, config, sun, seed=seed, bootstrap=False)[1].tracer_density
-        assert density is not None
-        sample = density.joint(sample)
+        sample = _with_convex_density(sample, config, sun, seed)
     problem = network_problem(sample, frame, config.network, config.pattern_speed, seed)
     model = NetworkModel(config.network.layers, config.network.hidden)
     for report in fit_network(problem, model, _network_descent(model, config.network), seed):
@@ -151,11 +188,15 @@ _network_descent = lru_cache(maxsize=4)(network_descent)
 """One compiled program for all members of an ensemble."""
 
 
-def state_template(config: PotentialConfig, shapes: Mapping[str, tuple[int, ...]]) -> LinearState | NetworkState:
+def state_template(
+    config: PotentialConfig, shapes: Mapping[str, tuple[int, ...]]
+) -> LinearState | NetworkState | GalaxyState:
     """A member's state of zeros, arrays that vary in size having the given shapes: what stored arrays are read into."""
     if config.solver == "network":
         network = PotentialNetwork(config.network.layers, config.network.hidden, rngs=nnx.Rngs(0))
         zero = jnp.zeros(())
         return NetworkState(nnx.state(network), turn=zero, centre=jnp.zeros(3), length=zero, energy=zero)
+    if config.solver == "analytic":
+        return GalaxyState(jnp.zeros(len(PARAMETERS)), jnp.zeros((3, 3)), jnp.zeros(3))
     basis = Basis(**{name: jnp.zeros(shapes[f".basis.{name}"]) for name in Basis._fields})
     return LinearState(basis, jnp.zeros(shapes[".coefficients"]))

@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import ensemble, units
+from core.galaxy_config import AnalyticConfig
 from core.mocks import ball
 from core.phase_space.solar_position import SolarPosition
 from core.potential import analytic
 from core.potential.basis import PANCAKE_HEIGHTS, SHEET_HEIGHTS, columns, densities, disc_basis, sphere_basis
 from core.potential.boltzmann import residual
 from core.potential.fields import PotentialEnsemble, circular_velocity, laplacian_density
+from core.potential.galaxy import GalaxyModel, galaxy_state
 from core.potential.neural import NetworkModel, NetworkState, PotentialNetwork
 from core.potential.reference_frame import reference_frame
 from core.potential.training import (
@@ -62,10 +64,17 @@ def network_ensemble():
     return PotentialEnsemble(model, ensemble.stack(states), None)
 
 
+def galaxy_ensemble():
+    state = galaxy_state(AnalyticConfig(), reference_frame("rotating", SUN), SUN)
+    states = [state, state._replace(parameters=1.1 * state.parameters)]
+    return PotentialEnsemble(GalaxyModel("hernquist"), ensemble.stack(states), np.array([20.0, 22.0]))
+
+
 MODELS = {
     "disc": partial(linear_ensemble, "disc"),
     "sphere": partial(linear_ensemble, "sphere"),
     "network": network_ensemble,
+    "analytic": galaxy_ensemble,
 }
 made = cache(lambda name: MODELS[name]())
 

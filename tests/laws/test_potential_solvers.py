@@ -12,6 +12,7 @@ from core import mocks
 from core.config import NetworkConfig, PotentialConfig
 from core.errors import TrainingError
 from core.phase_space.solar_position import SolarPosition
+from core.potential.galaxy import GalaxyModel
 from core.potential.linear import Design, solve
 from core.potential.neural import NetworkModel
 from core.potential.training import (
@@ -190,6 +191,7 @@ def test_the_solution_is_the_constrained_minimum(turning, seed):
         ({"frame": "inertial", "harmonics": 2}, "sphere", LinearModel(2)),
         ({"frame": "inertial", "basis": "disc"}, "disc", LinearModel(4)),
         ({"solver": "network", "network": NetworkConfig(layers=2, hidden=8)}, "disc", NetworkModel(2, 8)),
+        ({"solver": "analytic"}, "disc", GalaxyModel("hernquist")),
     ],
 )
 def test_the_configuration_names_the_model(settings, kind, model):

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 from small_flows import FAMILIES, bits, stars_of, trainer, weights_of
 
+from core.config import preset
 from core.errors import CorruptArtifactError, InputError, TrainingError, UnknownRunError
 from core.flow.family import FlowState
+from core.phase_space.solar_position import SolarPosition
+from core.potential.galaxy import galaxy_state
+from core.potential.reference_frame import reference_frame
+from core.potential.training import PotentialMember
 from core.runs import artifacts, products
 from core.runs.products import MAIN, flow_path, read_flow, rejection_path, stored_flows, write_flow_member
 
@@ -138,3 +143,18 @@ def test_a_stored_flow_is_a_value(tmp_path):
     (flow,) = stored_flows(tmp_path)
     with pytest.raises(dataclasses.FrozenInstanceError):
         flow.reason = "another"
+
+
+def test_a_fitted_galaxy_is_read_back_as_it_was(tmp_path):
+    """Its pattern speed may be no number: nothing turned."""
+    config = preset("quick", {"potential.solver": "analytic", "potential.analytic.bulge": "plummer"}).potential
+    sun = SolarPosition()
+    state = galaxy_state(config.analytic, reference_frame("rotating", sun), sun)
+    fitted = [PotentialMember(state, 20.0), PotentialMember(state._replace(parameters=2 * state.parameters), np.nan)]
+    products.write_potentials(products.potentials_path(tmp_path, "df_seed"), config, fitted, 26.5)
+    found, read, speed = products.read_members(tmp_path, "df_seed")
+    assert (found, speed) == (config, 26.5)
+    assert [bits(m.state) for m in read] == [bits(m.state) for m in fitted]
+    assert read[0].pattern_speed == 20.0
+    assert np.isnan(read[1].pattern_speed)
+    assert products.read_potentials(tmp_path, "df_seed").model.bulge == "plummer"
