@@ -33,7 +33,7 @@ def another(s):
     if s.type is bool:
         return not s.value
     if s.type is str:
-        return "30.5"
+        return "bulge_mass" if s.key == "potential.analytic.free" else "30.5"
     step = 1 if s.type is int else 0.001
     up = s.value + step
     return up if s.high is None or up <= s.high else s.value - step
