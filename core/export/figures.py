@@ -13,7 +13,7 @@ from core.export.svg import Axes, Interval, padded, tick_labels, ticks
 from core.phase_space.coordinates import coordinate
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
-from core.pipelines import shown_pipelines
+from core.pipelines import BARYONS, shown_pipelines
 
 PROJECTIONS = (("x", "y"), ("vphi", "vR"), ("l", "sinb"))
 """The default projections of the quality of a flow (PHYSICS 5)."""
@@ -126,14 +126,15 @@ def distribution(scalar: ScalarDraws) -> str:
     span = (-0.5, len(shown) - 0.5)
     y = padded(float(values.min()), float(values.max()), 0.08)
     names = list(shown.values())
-    axes = Axes(span, y, "", "", f"{scalar.label}{unit}", width=240, height=160, x_names=names)
+    axes = Axes(span, y, "", "", f"{scalar.label}{unit}", width=240, height=184, x_names=names)
     axes.segment((span[0], scalar.best), (span[1], scalar.best), "best")
     if scalar.truth is not None:
         axes.segment((span[0], scalar.truth), (span[1], scalar.truth), "truth")
     rng = np.random.default_rng(1)
     for place, name in enumerate(shown):
         low, median, high = scalar.interval(name)
-        for draw in scalar.pipelines[name]:
+        # The baryons' are an assumed error, no fits.
+        for draw in scalar.pipelines[name] if name != BARYONS else ():
             axes.point(place - 0.12 + float(rng.uniform(-0.13, 0.13)), float(draw), f"draw s{place}")
         axes.segment((place + 0.16, low), (place + 0.16, high), f"interval s{place}")
         axes.segment((place + 0.1, median), (place + 0.22, median), f"interval s{place}")

@@ -16,6 +16,7 @@ from core.diagnostics.scalars import ScalarDraws, from_json
 from core.errors import InputError, UnknownRunError
 from core.export import figures, provenance
 from core.export.colours import SERIES
+from core.jobs.graph import STAGES
 from core.jobs.status import RunStatus, TaskStatus, duration, run_status
 from core.phase_space.sample import PhaseSpaceSample
 from core.pipelines import shown_pipelines
@@ -24,7 +25,6 @@ from core.runs.artifacts import write_bytes
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, FlowSummary, read_stars, read_summary
 
-STAGES = (("flows", "flows"), ("sample", "sample and scores"), ("potentials", "potentials"), ("scalars", "scalars"))
 PLANES = ("z", "x", "y")
 SLICED = ("density", "potential")
 
@@ -167,7 +167,7 @@ def _scalar_row(scalar: ScalarDraws, pipelines: list[str]) -> dict[str, Any]:
     """One line of the table: values as they are, beside the words that are shown."""
     intervals = {name: scalar.interval(name) for name in pipelines if name in scalar.pipelines}
     errors = [(high - low) / 2 for low, _, high in intervals.values()]
-    scale = max(errors, default=0.0)
+    scale = scalar.error or max(errors, default=0.0)
     cells: list[dict[str, Any] | None] = []
     for name in pipelines:
         if name not in intervals:
@@ -185,6 +185,7 @@ def _scalar_row(scalar: ScalarDraws, pipelines: list[str]) -> dict[str, Any]:
         "unit": scalar.unit,
         "volume": scalar.volume,
         "best": {"value": scalar.best, "words": signed(significant(scalar.best, scale))},
+        "error": None if scalar.error is None else f"{scalar.error:.2g}",
         "cells": cells,
         "truth": None if scalar.truth is None else signed(significant(scalar.truth, scale)),
     }

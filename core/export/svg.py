@@ -74,7 +74,13 @@ class Axes:
     @property
     def bottom(self) -> float:
         """Room for the labels of the horizontal axis."""
-        return 42 if self.x_label else 26
+        room = 50 if self._aslant else 26
+        return room + (16 if self.x_label else 0)
+
+    @property
+    def _aslant(self) -> bool:
+        """Whether the names would overlap if they stood upright."""
+        return len(self.x_names) * 72 > self.width
 
     def across(self, value: float) -> float:
         """Where a value of x is, from the left."""
@@ -156,9 +162,16 @@ class Axes:
         yield f'<line class="axis" {across} y1="{bottom:.1f}" y2="{bottom:.1f}"/>'
         values = list(range(len(self.x_names))) if self.x_names else ticks(self.x, round(self.width / 75))
         for value, words in zip(values, self.x_names or tick_labels(values), strict=True):
-            yield label(self.across(value), bottom + 15, words, anchor="middle")
+            x = self.across(value)
+            turned = f' transform="rotate(-35 {x + 4:.1f} {bottom + 13:.1f})"'
+            if self._aslant:
+                yield label(x + 4, bottom + 13, words, anchor="end", more=turned)
+            else:
+                yield label(x, bottom + 15, words, anchor="middle")
         if self.x_label:
-            yield label((self.left + self.width - self.right) / 2, bottom + 33, self.x_label, anchor="middle")
+            yield label(
+                (self.left + self.width - self.right) / 2, bottom + self.bottom - 9, self.x_label, anchor="middle"
+            )
 
     def _vertical(self) -> Iterator[str]:
         if not self.y_ticks:

@@ -25,6 +25,10 @@ _START = 6.0
 """Seconds to import and compile, for every task."""
 
 
+STAGES = (("flows", "flows"), ("sample", "sample and scores"), ("potentials", "potentials"), ("scalars", "scalars"))
+"""Kind of task and what a reader calls it, in the order of a run."""
+
+
 def plan(config: Config, stars: int, *, measured: bool = False, preview: bool = True) -> tuple[TaskSpec, ...]:
     """The tasks of a fit to ``stars`` stars, in an order that respects what each needs.
 

@@ -5,9 +5,10 @@ from core.catalog.catalogue import Catalogue
 from core.diagnostics.profiles import Profile, galactic_profiles
 from core.diagnostics.scalars import trusted_shell
 from core.diagnostics.slices import Slicer
+from core.pipelines import NULL
 from core.runs.registry import Run
 
-NOT_MEASURED = ("null",)
+NOT_MEASURED = (NULL,)
 """Pipelines that measure no uncertainty: the null test is fitted to stars that were turned about."""
 
 

@@ -3,17 +3,16 @@
 import html
 from collections.abc import Sequence
 
+from core.jobs.graph import STAGES
 from core.jobs.status import TaskStatus
 from core.pipelines import TITLES
 from dashboard.plots.palette import Palette
-
-_STAGES = (("flows", "flows"), ("sample", "sample and scores"), ("potentials", "potentials"), ("scalars", "scalars"))
 
 
 def task_graph(tasks: Sequence[TaskStatus]) -> str:
     """The tasks of a run in columns, one stage after the other, each with how far it is."""
     columns = []
-    for kind, title in _STAGES:
+    for kind, title in STAGES:
         boxes = [_box(t, title) for t in tasks if t.spec.kind == kind]
         columns.append(f'<div style="display:grid;gap:8px;align-content:center;flex:1 1 150px">{"".join(boxes)}</div>')
     arrow = '<div aria-hidden="true" style="align-self:center;color:var(--muted)">→</div>'
