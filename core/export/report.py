@@ -19,7 +19,7 @@ from core.export.colours import SERIES
 from core.jobs.graph import STAGES
 from core.jobs.status import RunStatus, TaskStatus, duration, run_status
 from core.phase_space.sample import PhaseSpaceSample
-from core.pipelines import shown_pipelines
+from core.pipelines import BARYONS, shown_pipelines
 from core.runs import readings
 from core.runs.artifacts import write_bytes
 from core.runs.registry import Run
@@ -87,7 +87,8 @@ def _content(run: Run, status: RunStatus, catalogue: Catalogue) -> dict[str, Any
     maps = [figures.projection(x, y, stars, flow, sun) for x, y in figures.PROJECTIONS]
     slicer = readings.slicer(run, catalogue)
     profiles = readings.profiles(run, catalogue)
-    pipelines = shown_pipelines(p for s in draws for p in s.pipelines)
+    # The error of the baryons is in the total; a column of its own would hold one number.
+    pipelines = shown_pipelines(p for s in draws for p in s.pipelines if p != BARYONS)
     return {
         "manifest": run.manifest,
         "series": SERIES,
