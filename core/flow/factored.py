@@ -22,7 +22,7 @@ from core.config import FlowConfig
 from core.flow.chunks import CHUNK, in_chunks, padded
 from core.flow.coupling import CouplingFlow
 from core.flow.family import WATCHED_STARS, Batch, Family, FlowState, Phase, TrainingStars, seed_words, without
-from core.flow.spatial_density import BallProposal, LogDensityNetwork, log_normaliser, quadrature
+from core.flow.spatial_density import BallProposal, LogDensityNetwork, best_linear, log_normaliser, quadrature
 from core.optimization import Descent
 from core.phase_space.region import Region
 
@@ -102,7 +102,7 @@ class FactoredFlow(Family):
         )
         velocity = Descent(self._velocity_loss, config.velocity.training, watch=self._velocity_score)
         return (
-            Phase(DENSITY, DENSITY, lambda _: features, density, share=0.2),
+            Phase(DENSITY, DENSITY, lambda _: features, density, share=0.2, start=self._density_start(stars)),
             Phase(
                 VELOCITY,
                 VELOCITY,
@@ -133,6 +133,17 @@ class FactoredFlow(Family):
             return log_normaliser(network, features, volume) - batch.mean(network(batch.rows))
 
         return loss
+
+    def _density_start(self, stars: TrainingStars) -> Callable[[Any, Batch], Any]:
+        """Descend from the best linear ln n: batches of stars would find it too slowly, and only nearly."""
+
+        def start(parameters: Any, training: Batch) -> Any:
+            nodes, volume = (np.asarray(part, float) for part in self._nodes(stars, _FINE_NODES))
+            mean = np.average(np.asarray(training.rows, float), axis=0, weights=np.asarray(training.weight, float))
+            skip = best_linear(mean, len(training.rows), nodes, volume)
+            return nnx.state(nnx.merge(_graphs(self)[0], parameters).with_skip(skip))
+
+        return start
 
     def _velocity_loss(self, parameters: Any, batch: Batch, key: jax.Array) -> Float[Array, ""]:
         flow = self._velocity_flow(parameters, batch.rows[:, 3:])

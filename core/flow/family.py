@@ -48,12 +48,18 @@ class TrainingStars:
     proposal: BallProposal
 
 
+def _as_drawn(parameters: Any, stars: "Batch") -> Any:
+    return parameters
+
+
 @dataclass(frozen=True, eq=False)
 class Phase:
     """One descent of a member's training.
 
     It moves the parameters called ``network``. ``rows(rotation)`` are what the loss is told of each star; at most
     ``judged`` of the held-out ones are scored at a report. ``share`` is its part of the time of a member.
+    ``start(parameters, stars)`` gives the parameters to descend from, for fresh ones and all training stars of a
+    member.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Phase:
     descent: Descent
     share: float
     judged: int = 16_384
+    start: Callable[[Any, "Batch"], Any] = _as_drawn
 
 
 class Batch(NamedTuple):

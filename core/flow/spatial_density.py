@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
+from scipy.special import logsumexp, softmax
 from scipy.stats import qmc
 
 from core.array_types import PerStar, Positions
@@ -93,6 +94,8 @@ _MOST_TRIALS = 2**21
 
 _SLOWNESS = 0.2
 
+_PRIOR, _NEWTON_STEPS, _CONVERGED = 0.01, 50, 1e-12
+
 
 class LogDensityNetwork(nnx.Module):
     """ψ of the position features: a tanh network plus an undecayed linear skip that carries the gross gradient.
@@ -112,6 +115,48 @@ class LogDensityNetwork(nnx.Module):
     def __call__(self, features: Float[Array, "*n f"]) -> Float[Array, "*n"]:
         hidden = jnp.tanh(self.second(jnp.tanh(self.first(features))))
         return (_SLOWNESS * self.last(hidden) + self.skip(features))[..., 0]
+
+    def with_skip(self, coefficients: Float[np.ndarray, " f"]) -> "LogDensityNetwork":
+        """This network with a linear skip of given coefficients."""
+        self.skip.kernel[...] = jnp.asarray(coefficients, self.skip.kernel.dtype)[:, None]
+        return self
+
+
+def best_linear(
+    mean: Float[np.ndarray, " f"],
+    stars: int,
+    node_features: Float[np.ndarray, "q f"],
+    node_volume: Float[np.ndarray, " q"],
+) -> Float[np.ndarray, " f"]:
+    """The coefficients c for which n ∝ exp(c · features) is most likely, by Newton's method in double precision.
+
+    The likelihood of ``stars`` knows them only by the ``mean`` of their features. It is concave, and a prior as wide as
+    the features allow keeps coefficients finite where features are alike.
+    """
+    middle, size = node_features.mean(0), np.maximum(node_features.std(0), 1e-12)
+    nodes, target = (node_features - middle) / size, (mean - middle) / size
+    prior = _PRIOR / max(stars, 1) * np.eye(len(mean))
+    log_volume = np.log(node_volume)
+
+    def value(c: Float[np.ndarray, " f"]) -> float:
+        return float(target @ c - logsumexp(nodes @ c + log_volume) - c @ prior @ c / 2)
+
+    answer = np.zeros(len(mean))
+    for _ in range(_NEWTON_STEPS):
+        share = softmax(nodes @ answer + log_volume)
+        expected = share @ nodes
+        curvature = (nodes * share[:, None]).T @ nodes - np.outer(expected, expected) + prior
+        slope = target - expected - prior @ answer
+        step = np.linalg.solve(curvature, slope)
+        if not slope @ step > _CONVERGED:
+            break
+        # From far away a whole step may overshoot.
+        lengths = 0.5 ** np.arange(20)
+        better = [length for length in lengths if value(answer + length * step) > value(answer)]
+        if not better:
+            break
+        answer = answer + better[0] * step
+    return np.asarray(answer / size)
 
 
 def log_normaliser(

@@ -5,7 +5,7 @@ store it and go on from it later, bit for bit. Members are trained one by one, w
 all of them in one compiled program, which fills a GPU and is spread over several where there are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -102,11 +102,13 @@ class FlowTrainer:
                 continue
             data, held_out = inputs(phase)
             state = resume.descent if resume is not None and number == first else None
+            start = networks[phase.network]
+            if state is None:
+                start = _each_member(phase.start, start, data) if together else phase.start(start, data)
             before = sum(p.share for p in self._phases[:number])
             fold = jax.vmap(jax.random.fold_in, (0, None)) if together else jax.random.fold_in
-            for report in phase.descent.run(
-                networks[phase.network], data, held_out, key=fold(key, number), resume=state, together=together
-            ):
+            run = phase.descent.run(start, data, held_out, key=fold(key, number), resume=state, together=together)
+            for report in run:
                 state = report.state
                 counted = jnp.full_like(report.state.step, number)
                 yield _progress(phase, before, report, Checkpoint(counted, networks, report.state))
@@ -185,6 +187,12 @@ def gather(trainer: FlowTrainer, members: list[tuple[FlowState, int | None]]) ->
         states=ensemble.stack([state for state, _ in members]),
         half=np.array([-1 if half is None else half for _, half in members]),
     )
+
+
+def _each_member(start: Callable[[Any, Batch], Any], networks: Any, stars: Batch) -> Any:
+    """Where members that descend together start from."""
+    each = [start(ensemble.member(networks, i), ensemble.member(stars, i)) for i in range(ensemble.size(networks))]
+    return _spread_out(ensemble.stack(each))
 
 
 def _spread_out(tree: Any) -> Any:

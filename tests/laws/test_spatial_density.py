@@ -10,7 +10,8 @@ from small_flows import KINDS, SUN, trainer, wild, wild_member
 
 from core import ensemble
 from core.errors import RegionError
-from core.flow.spatial_density import fit_proposal, quadrature
+from core.flow.family import Batch
+from core.flow.spatial_density import best_linear, fit_proposal, quadrature
 from core.flow.training import gather
 from core.mocks import ball
 from core.phase_space.region import Box, Everything, Expression, Shell
@@ -92,3 +93,44 @@ def test_the_quadrature_has_the_volume_of_its_region():
 def test_a_region_that_n_cannot_live_on_is_refused(region, words):
     with pytest.raises(RegionError, match=words):
         quadrature(fit_proposal(np.zeros((10, 3)), region), region, SUN, 256)
+
+
+def features_of(rng, count):
+    """Features of uniform points in a ball: two that are nearly alike, as those of the skeleton are, and one odd."""
+    x = ball.draw_uniform(rng, count, 1.0)
+    return np.stack([np.log(np.cosh(x[:, 2] / 0.2)), np.log(np.cosh(x[:, 2] / 0.3)), 5 * x[:, 0]], 1)
+
+
+def test_the_best_linear_density_is_the_true_one():
+    """Of an exponential family, given its exact means: whatever the scale of the features, also far from uniform."""
+    nodes = features_of(np.random.default_rng(0), 20_000)
+    for true in ([-1.0, -0.5, 0.3], [3.0, -9.0, -4.0]):
+        share = np.exp(nodes @ true)
+        mean = share @ nodes / share.sum()
+        scale = np.array([1e-3, 1.0, 1e3])
+        found = best_linear(mean * scale, 10**9, nodes * scale, np.ones(len(nodes))) * scale
+        np.testing.assert_allclose(found, true, rtol=1e-3)
+
+
+def test_the_best_linear_density_of_few_stars_is_finite():
+    """All at one place, or in a volume in which a feature never changes."""
+    nodes = features_of(np.random.default_rng(1), 2000)
+    nodes[:, 2] = 1.0
+    for mean in (nodes[0], nodes.max(0)):
+        assert np.all(np.isfinite(best_linear(mean, 300, nodes, np.ones(len(nodes)))))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_starts_at_the_density_that_has_the_means_of_the_stars(kind):
+    """Maximum likelihood of an exponential family: every feature has the same mean in the stars and in n."""
+    made = trainer("factored", kind)
+    phase = made.family.phases(made.stars, made.config)[0]
+    rows = np.asarray(phase.rows(jnp.eye(3)), float)
+    start = phase.start(made.family.networks(jax.random.key(0))["density"], Batch(rows, made.stars.weight))
+    skip = np.asarray(jax.tree.leaves(start["skip"])[0], float)[:, 0]
+    nodes = quadrature(made.stars.proposal, made.stars.region, SUN, 65_536)
+    features = np.asarray(jax.vmap(made.family.coordinates.position)(jnp.asarray(nodes.x)), float)
+    share = nodes.volume * np.exp(features @ skip - np.max(features @ skip))
+    # The prior gives way by far less than the chance of so many stars.
+    error = rows.std(0) / np.sqrt(len(rows))
+    assert np.all(np.abs(share @ features / share.sum() - rows.mean(0)) < 0.2 * error)
