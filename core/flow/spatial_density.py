@@ -94,7 +94,10 @@ _MOST_TRIALS = 2**21
 
 _SLOWNESS = 0.2
 
-_PRIOR, _NEWTON_STEPS, _CONVERGED = 0.01, 50, 1e-12
+_PRIOR = 30.0
+"""Stars that the prior of the linear ln n counts for: alike features would take large coefficients of both signs."""
+
+_NEWTON_STEPS, _CONVERGED = 50, 1e-12
 
 
 class LogDensityNetwork(nnx.Module):

@@ -100,7 +100,7 @@ def test_the_graph_has_a_box_for_every_task(run):
     assert words.count("font-weight:600") == len(run.manifest.tasks) == 7
     assert "flows 1, 2" in words
     assert "DF seed · 40 %" in words
-    assert words.count("waiting") == 4
+    assert words.count("waiting") == 6
 
 
 def test_maps_come_before_the_potentials(run, told):
