@@ -42,6 +42,12 @@ def shown_pipelines(names: Iterable[str]) -> dict[str, str]:
     return known | {name: name.replace("_", " ") for name in sorted(found - set(known))}
 
 
+def colour_of(name: str) -> int:
+    """Number of a pipeline's colour, the same in every figure, whatever else is drawn; unknown ones share one."""
+    names = list(TITLES)
+    return names.index(name) if name in TITLES else len(names)
+
+
 def flows_per_draw(*, halves: bool) -> int:
     """Flows of a resampled draw: one on each half of its stars, or one on all of them."""
     return 2 if halves else 1

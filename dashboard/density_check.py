@@ -2,12 +2,11 @@
 
 import html
 
-from core.diagnostics.scalar_tables import significant
+from core.diagnostics.scalar_tables import signed, significant
 from core.diagnostics.star_counts import Slope
 from core.errors import CorruptArtifactError
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SUMMARY, FlowSummary, read_summary
-from dashboard.widgets import signed
 
 
 def density_check(run: Run) -> str:

@@ -58,8 +58,8 @@ def legend(profiles: tuple[Profile, ...], palette: Palette) -> str:
     names = shown_pipelines(name for profile in profiles for name in profile.pipelines)
     marks = [
         f'<span style="white-space:nowrap"><span aria-hidden="true" style="display:inline-block;width:18px;height:8px;'
-        f'border-radius:2px;background:{colour}"></span> {html.escape(words)}</span>'
-        for words, colour in zip(names.values(), palette.series, strict=False)
+        f'border-radius:2px;background:{palette.of(name)}"></span> {html.escape(words)}</span>'
+        for name, words in names.items()
     ]
     if any(profile.truth is not None for profile in profiles):
         marks.append('<span style="white-space:nowrap"><span aria-hidden="true">╌╌</span> truth</span>')

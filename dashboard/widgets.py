@@ -57,11 +57,6 @@ def number(value: float, digits: int = 3) -> str:
     return words.replace("-", "\u2212")
 
 
-def signed(words: str) -> str:
-    """A number in words with a true minus sign."""
-    return words.replace("-", "\u2212", 1) if words.startswith("-") else words
-
-
 def grouped(count: int) -> str:
     """A count with thin spaces between thousands."""
     return f"{count:,}".replace(",", "\u202f")

@@ -28,6 +28,7 @@ TINY = {
     "flow.density.nodes": 1024,
     "flow.density.training.steps": 120,
     "flow.density.training.batch": 512,
+    "flow.density.training.patience": 1000,
     "flow.velocity.layers": 3,
     "flow.velocity.hidden": 8,
     "flow.velocity.components": 3,

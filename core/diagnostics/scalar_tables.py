@@ -17,6 +17,11 @@ def significant(value: float, error: float) -> str:
     return f"{value:z.{digits}f}"  # z: no negative zero
 
 
+def signed(words: str) -> str:
+    """A number in words with a true minus sign."""
+    return words.replace("-", "\u2212", 1) if words.startswith("-") else words
+
+
 def _order(value: float) -> int:
     return int(f"{value:e}".partition("e")[2])
 

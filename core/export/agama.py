@@ -10,8 +10,8 @@ help: beyond their last node they go on smoothly, where this fit knows nothing.
     potential, omega = load("phi.fits")
     orbit = agama.orbit(potential=potential, Omega=omega, ic=[X, Y, Z, VX, VY, VZ], time=0.008, trajsize=101)
 
-What has been verified: the function that agama is given, its axes, units and sign of Omega, with a stand-in. What has
-not: agama itself, which could not be built where this was written. If a version of it wants another constructor,
+Tested are the function that agama is given, its axes, units and the sign of Omega, with a stand-in that has the
+documented constructor; agama itself is not. If a version of it wants another constructor,
 ``core.export.local_field.load(path).potential`` is the function, and ``.spin`` the speed.
 """
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 SERIES = {
-    "light": ("#1f6a9c", "#a55b1c", "#3a7a58", "#7a4fa3", "#a33b55", "#5b6b1f"),
-    "dark": ("#5aa9d6", "#e0a070", "#7cc49b", "#b99ae0", "#e58aa0", "#c3cf7a"),
+    "light": ("#1f6a9c", "#a55b1c", "#3a7a58", "#7a4fa3", "#a33b55", "#5b6b1f", "#56606f", "#8a6d00"),
+    "dark": ("#5aa9d6", "#e0a070", "#7cc49b", "#b99ae0", "#e58aa0", "#c3cf7a", "#a7b0be", "#d9b84a"),
 }
 """Colours of curves by theme, in order."""
 

@@ -9,11 +9,12 @@ from core.diagnostics.profiles import Profile
 from core.diagnostics.residual_maps import Counts, SignificanceMap, significance_map
 from core.diagnostics.scalars import ScalarDraws
 from core.diagnostics.slices import FIELDS, FieldSlice
+from core.export.colours import SERIES
 from core.export.svg import Axes, Interval, padded, tick_labels, ticks
 from core.phase_space.coordinates import coordinate
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
-from core.pipelines import BARYONS, shown_pipelines
+from core.pipelines import BARYONS, colour_of, shown_pipelines
 
 PROJECTIONS = (("x", "y"), ("vphi", "vR"), ("l", "sinb"))
 """The default projections of the quality of a flow (PHYSICS 5)."""
@@ -105,16 +106,21 @@ def profile_figure(profile: Profile) -> str:
     axes = Axes(x, y, f"{profile.coordinate}  [kpc]", "", profile.axis_label, width=360, height=230)
     for start, end in profile.doubtful:
         axes.strip(start, end, "doubt")
-    for place, name in enumerate(shown_pipelines(profile.pipelines)):
-        band = profile.pipelines[name]
-        axes.band(profile.at, band.low, band.high, f"area s{place}")
-        axes.line(profile.at, band.median, f"curve s{place}")
+    for name in shown_pipelines(profile.pipelines):
+        band, colour = profile.pipelines[name], _colour(name)
+        axes.band(profile.at, band.low, band.high, f"area {colour}")
+        axes.line(profile.at, band.median, f"curve {colour}")
     if profile.truth is not None:
         axes.line(profile.at, profile.truth, "truth")
     for p in profile.published:
         axes.segment((p.at, p.value - p.error), (p.at, p.value + p.error), "published")
         axes.point(p.at, p.value, "published", f"{p.source}: {p.value:.4g} ± {p.error:.2g}")
     return axes.render()
+
+
+def _colour(pipeline: str) -> str:
+    """The class of a pipeline's colour."""
+    return f"s{colour_of(pipeline) % len(SERIES['light'])}"
 
 
 def distribution(scalar: ScalarDraws) -> str:
@@ -135,7 +141,7 @@ def distribution(scalar: ScalarDraws) -> str:
         low, median, high = scalar.interval(name)
         # The baryons' are an assumed error, no fits.
         for draw in scalar.pipelines[name] if name != BARYONS else ():
-            axes.point(place - 0.12 + float(rng.uniform(-0.13, 0.13)), float(draw), f"draw s{place}")
-        axes.segment((place + 0.16, low), (place + 0.16, high), f"interval s{place}")
-        axes.segment((place + 0.1, median), (place + 0.22, median), f"interval s{place}")
+            axes.point(place - 0.12 + float(rng.uniform(-0.13, 0.13)), float(draw), f"draw {_colour(name)}")
+        axes.segment((place + 0.16, low), (place + 0.16, high), f"interval {_colour(name)}")
+        axes.segment((place + 0.1, median), (place + 0.22, median), f"interval {_colour(name)}")
     return axes.render()

@@ -11,7 +11,7 @@ import numpy as np
 from core.catalog.catalogue import Catalogue
 from core.catalog.cuts import grouped
 from core.catalog.resolve import open_catalogue
-from core.diagnostics.scalar_tables import significant
+from core.diagnostics.scalar_tables import signed, significant
 from core.diagnostics.scalars import ScalarDraws, from_json
 from core.errors import InputError, UnknownRunError
 from core.export import figures, provenance
@@ -19,7 +19,7 @@ from core.export.colours import SERIES
 from core.jobs.graph import STAGES
 from core.jobs.status import RunStatus, TaskStatus, duration, run_status
 from core.phase_space.sample import PhaseSpaceSample
-from core.pipelines import BARYONS, shown_pipelines
+from core.pipelines import BARYONS, colour_of, shown_pipelines
 from core.runs import readings
 from core.runs.artifacts import write_bytes
 from core.runs.registry import Run
@@ -89,6 +89,7 @@ def _content(run: Run, status: RunStatus, catalogue: Catalogue) -> dict[str, Any
     profiles = readings.profiles(run, catalogue)
     # The error of the baryons is in the total; a column of its own would hold one number.
     pipelines = shown_pipelines(p for s in draws for p in s.pipelines if p != BARYONS)
+    shown_profiles = shown_pipelines(name for p in profiles for name in p.pipelines)
     return {
         "manifest": run.manifest,
         "series": SERIES,
@@ -105,7 +106,7 @@ def _content(run: Run, status: RunStatus, catalogue: Catalogue) -> dict[str, Any
         "scalars": [_scalar_row(s, list(pipelines)) for s in draws],
         "distributions": [figures.distribution(s) for s in draws if s.name != "negative_density_fraction"],
         "profiles": [figures.profile_figure(p) for p in profiles],
-        "profile_pipelines": list(shown_pipelines(name for p in profiles for name in p.pipelines).values()),
+        "profile_pipelines": [(colour_of(name), words) for name, words in shown_profiles.items()],
         "published": list(dict.fromkeys(p.source for profile in profiles for p in profile.published)),
         "slices": [figures.slice_figures([slicer.plane(q, n, 0.0) for n in PLANES]) for q in SLICED],
         "cited": CITED,
@@ -190,8 +191,3 @@ def _scalar_row(scalar: ScalarDraws, pipelines: list[str]) -> dict[str, Any]:
         "cells": cells,
         "truth": None if scalar.truth is None else signed(significant(scalar.truth, scale)),
     }
-
-
-def signed(words: str) -> str:
-    """A number in words with a true minus sign."""
-    return words.replace("-", "\u2212", 1) if words.startswith("-") else words

@@ -133,8 +133,8 @@ def best_linear(
 ) -> Float[np.ndarray, " f"]:
     """The coefficients c for which n ∝ exp(c · features) is most likely, by Newton's method in double precision.
 
-    The likelihood of ``stars`` knows them only by the ``mean`` of their features. It is concave, and a prior as wide as
-    the features allow keeps coefficients finite where features are alike.
+    The likelihood of ``stars`` knows them only by the ``mean`` of their features. It is concave; a prior of
+    a few stars keeps coefficients moderate where features are alike.
     """
     middle, size = node_features.mean(0), np.maximum(node_features.std(0), 1e-12)
     nodes, target = (node_features - middle) / size, (mean - middle) / size

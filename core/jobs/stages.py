@@ -23,8 +23,8 @@ from core.jobs.execution import Task
 from core.jobs.flow_training import train_flows
 from core.jobs.potential_fitting import fit_potentials
 from core.phase_space.sample import ScoredSample
-from core.pipelines import RESAMPLED, UNCERTAINTIES, WEAK_FORM, flows_per_draw
-from core.runs import products, star_files
+from core.pipelines import RESAMPLED, flows_per_draw
+from core.runs import products, readings, star_files
 from core.runs.artifacts import write_json
 from core.runs.registry import Run
 
@@ -65,6 +65,8 @@ def _score_draws(task: Task, pipeline: str) -> list[Path]:
             paths.append(products.rejection_of_draw(place, pipeline, draw))
             write_json(paths[-1], {"reason": str(error)})
             continue
+        # What an earlier attempt said of flows that were made anew since.
+        products.rejection_of_draw(place, pipeline, draw).unlink(missing_ok=True)
         paths.append(products.scored_path(place, pipeline, draw))
         products.write_scored(paths[-1], _at(flow, points))
         task.report((draw + 1) / draws)
@@ -102,7 +104,7 @@ def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:
 def read_off_scalars(task: Task) -> list[Path]:
     """The scalars of every pipeline, with the truth where the stars are a mock's."""
     run, config = task.run, task.run.manifest.config
-    pipelines = [p for p in (*UNCERTAINTIES, WEAK_FORM) if run.has(products.potentials_path(run.products, p).name)]
+    pipelines = readings.measured_pipelines(run)
     truth = open_catalogue(run.manifest.catalogue.id).truth
     system = mocks.from_truth(truth) if truth else None
     scalars = scalar_draws(

@@ -5,17 +5,14 @@ from core.catalog.catalogue import Catalogue
 from core.diagnostics.profiles import Profile, galactic_profiles
 from core.diagnostics.scalars import trusted_shell
 from core.diagnostics.slices import Slicer
-from core.pipelines import NULL
+from core.pipelines import NULL, TITLES
+from core.runs.products import potentials_path
 from core.runs.registry import Run
-
-NOT_MEASURED = (NULL,)
-"""Pipelines that measure no uncertainty: the null test is fitted to stars that were turned about."""
 
 
 def measured_pipelines(run: Run) -> list[str]:
-    """The uncertainty pipelines whose potentials the run has."""
-    found = [path.stem.removeprefix("potential-") for path in sorted(run.products.glob("potential-*.safetensors"))]
-    return [name for name in found if name not in NOT_MEASURED]
+    """The pipelines whose potentials the run has, but for the null test: its stars were turned about."""
+    return [name for name in TITLES if name != NULL and potentials_path(run.products, name).is_file()]
 
 
 def slicer(run: Run, catalogue: Catalogue) -> Slicer:

@@ -14,7 +14,7 @@ from dashboard.plots.diagrams import averaging_diagram
 from dashboard.plots.distributions import distribution
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import caption, card, facts, signed, text
+from dashboard.widgets import caption, card, facts, text
 
 _CELL = {"flex": "1 1 270px", "min-width": "0"}
 """Three distributions beside each other where there is room, one below the other where there is none."""
@@ -104,10 +104,10 @@ def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
         total = s.error
         scale = total or max(errors.values(), default=0.0)
         cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
-        cells.append(f"<strong>{signed(scalar_tables.significant(s.best, scale))}</strong>")
+        cells.append(f"<strong>{scalar_tables.signed(scalar_tables.significant(s.best, scale))}</strong>")
         cells.append("–" if total is None else f"{total:.2g}")
         cells += [f"{errors[p]:.2g}" if p in errors else "–" for p in pipelines]
-        cells.append("–" if s.truth is None else signed(scalar_tables.significant(s.truth, scale)))
+        cells.append("–" if s.truth is None else scalar_tables.signed(scalar_tables.significant(s.truth, scale)))
         cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]
         lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="numbers">{"".join(lines)}</table>'
@@ -139,7 +139,7 @@ def _coloured(correlation: float | None) -> str:
         return "<td>–</td>"
     tone = "var(--action)" if correlation > 0 else "var(--caution)"
     tint = f"color-mix(in srgb, {tone} {45 * abs(correlation):.0f}%, transparent)"
-    return f'<td style="background:{tint}">{signed(f"{correlation:.2f}")}</td>'
+    return f'<td style="background:{tint}">{scalar_tables.signed(f"{correlation:.2f}")}</td>'
 
 
 def _half_range(scalar: ScalarDraws, pipeline: str) -> float:

@@ -26,7 +26,7 @@ def distribution(scalar: ScalarDraws, palette: Palette, *, truth: bool) -> hv.Ov
     for place, name in enumerate(shown):
         draws = scalar.pipelines[name]
         low, median, high = scalar.interval(name)
-        colour = palette.series[place % len(palette.series)]
+        colour = palette.of(name)
         jitter = place - 0.12 + rng.uniform(-0.13, 0.13, len(draws))
         if name != BARYONS:  # an assumed error: its draws are no fits
             parts.append(hv.Scatter((jitter, draws), "pipeline", label).opts(color=colour, size=5, alpha=0.75))

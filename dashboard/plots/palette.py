@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from bokeh.palettes import Magma256
 
+from core.pipelines import colour_of
+
 
 @dataclass(frozen=True)
 class Palette:
@@ -27,6 +29,10 @@ class Palette:
     sequential: tuple[str, ...]
     diverging: tuple[str, ...]
     series: tuple[str, ...]
+
+    def of(self, pipeline: str) -> str:
+        """The colour of an uncertainty pipeline, the same in every figure."""
+        return self.series[colour_of(pipeline) % len(self.series)]
 
 
 def blend(anchors: Sequence[str], count: int = 255) -> tuple[str, ...]:
@@ -49,7 +55,7 @@ LIGHT = Palette(
     caution="#a55b1c",
     sequential=tuple(Magma256[::-1]),
     diverging=blend(["#0b3c5d", "#2f7fb3", "#a9cfe4", "#ffffff", "#f3bd96", "#cc5a3c", "#6d1a3a"]),
-    series=("#1f6a9c", "#a55b1c", "#3a7a58", "#7a4fa3", "#a33b55", "#5b6b1f"),
+    series=("#1f6a9c", "#a55b1c", "#3a7a58", "#7a4fa3", "#a33b55", "#5b6b1f", "#56606f", "#8a6d00"),
 )
 
 DARK = Palette(
@@ -64,7 +70,7 @@ DARK = Palette(
     caution="#e0a070",
     sequential=blend([Magma256[i] for i in range(20, 256, 16)]),
     diverging=blend(["#a8dcf7", "#5aa9d6", "#23506e", "#171b22", "#6e4322", "#e0a070", "#ffe3c4"]),
-    series=("#5aa9d6", "#e0a070", "#7cc49b", "#b99ae0", "#e58aa0", "#c3cf7a"),
+    series=("#5aa9d6", "#e0a070", "#7cc49b", "#b99ae0", "#e58aa0", "#c3cf7a", "#a7b0be", "#d9b84a"),
 )
 
 PALETTES = {p.name: p for p in (LIGHT, DARK)}

@@ -25,8 +25,8 @@ def profile_figure(profile: Profile, palette: Palette) -> figure:
     published = [p.at for p in profile.published]
     fit_range(fig.x_range, [*profile.at, *published], margin=0.02)
     fit_range(fig.y_range, profile.extent)
-    for (name, words), colour in zip(shown_pipelines(profile.pipelines).items(), palette.series, strict=False):
-        _draw_band(fig, profile, name, words, colour)
+    for name, words in shown_pipelines(profile.pipelines).items():
+        _draw_band(fig, profile, name, words, palette.of(name))
     if profile.truth is not None:
         fig.line(profile.at, profile.truth, color=palette.ink, line_width=1.5, line_dash="dashed", name="truth")
     # The picture of what may not be trusted is faded, as in the slices.

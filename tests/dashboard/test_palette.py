@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import dashboard
+from core.pipelines import TITLES
 from dashboard.plots.palette import DARK, LIGHT, PALETTES, blend
 
 WORDS = ("ink", "muted", "action", "good", "caution")
@@ -51,6 +52,12 @@ def test_no_difference_has_the_colour_of_the_panel_and_both_signs_are_equally_st
 
 
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+def test_every_pipeline_has_a_colour_of_its_own(palette):
+    assert len({palette.of(name) for name in TITLES}) == len(TITLES)
+    assert palette.of("one that nobody knows") in palette.series
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
 def test_more_stars_are_further_from_the_panel(palette):
     steps = np.diff([lightness(colour) for colour in palette.sequential])
     assert np.all(steps < 0 if palette is LIGHT else steps > 0)
@@ -61,7 +68,7 @@ def test_more_stars_are_further_from_the_panel(palette):
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
 def test_curves_can_be_seen_on_a_panel_and_told_apart(palette):
     """WCAG asks 3 : 1 of graphics."""
-    assert len(set(palette.series)) == len(palette.series) == 6
+    assert len(set(palette.series)) == len(palette.series) == 8
     assert min(contrast(colour, palette.panel) for colour in palette.series) >= 3
 
 

@@ -28,10 +28,14 @@ def profile(*, truth=True, published=(), pipelines=("potential_seed", "df_seed",
 def test_every_pipeline_is_drawn_in_its_colour(palette):
     figure = profile_figure(profile(), palette)
     lines = {r.name: r for r in figure.renderers if r.name}
-    # The order of the scalars' page, unknown ones last.
-    for place, name in enumerate(("df_seed", "potential_seed", "a_new<one>")):
-        assert lines[name].glyph.line_color == palette.series[place]
+    alone = profile_figure(profile(pipelines=("potential_seed",)), palette)
+    assert len({lines[name].glyph.line_color for name in profile().pipelines}) == 3
+    for name in profile().pipelines:
+        assert lines[name].glyph.line_color in palette.series
         np.testing.assert_array_equal(lines[name].data_source.data["median"], profile().pipelines[name].median)
+    # The same one, whatever else is drawn.
+    (single,) = (r for r in alone.renderers if r.name == "potential_seed")
+    assert single.glyph.line_color == lines["potential_seed"].glyph.line_color
     np.testing.assert_array_equal(lines["truth"].data_source.data["y"], AT + 9)
     assert figure.background_fill_color == palette.panel
     assert (figure.xaxis.axis_label, figure.yaxis.axis_label) == ("Z  [kpc]", "ρ  [Msun/pc³]")
@@ -64,7 +68,7 @@ def test_the_legend_names_what_is_drawn_and_nothing_else():
     assert "bootstrap" not in words
     assert "a new&lt;one&gt;" in words
     assert "truth" in words
-    assert LIGHT.series[2] in words
+    assert LIGHT.of("df_seed") in words
 
 
 def test_the_panel_draws_what_arrives_and_follows_the_theme(services, finished_run, idle):
