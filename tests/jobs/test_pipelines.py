@@ -116,6 +116,18 @@ def test_a_draw_without_both_halves_is_left_out_and_named(copy):
     assert "flow 3: its loss stopped being finite" in reason
 
 
+def test_a_draw_whose_flows_were_made_anew_is_no_longer_left_out(copy):
+    path = products.flow_path(copy.products, "bootstrap", 3)
+    content = path.read_bytes()
+    reject(copy, 3)
+    perform(copy, "sample-bootstrap")
+    products.rejection_path(copy.products, "bootstrap", 3).unlink()
+    path.write_bytes(content)
+    perform(copy, "sample-bootstrap", "potentials-bootstrap")
+    assert copy.potentials("bootstrap").members == 3
+    assert products.left_out(copy.products, "bootstrap") == {}
+
+
 def test_too_few_draws_are_no_ensemble(copy):
     for number in (0, 3):
         reject(copy, number)
