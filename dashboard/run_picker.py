@@ -4,9 +4,9 @@ import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import panel as pn
 
+from core.diagnostics.scalars import from_json
 from core.errors import CorruptArtifactError
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
@@ -46,18 +46,17 @@ def _speed_facts(run: Run) -> dict[str, str]:
 
 
 def pattern_speed_words(speed: Mapping[str, Any]) -> str:
-    """Ω_p with its verdict, as HTML; the error is how far the answers of single flows stray from the best one.
+    """Ω_p with its error in all pipelines and its verdict, as HTML.
 
     Raises CorruptArtifactError where the entry of the scalars is not whole.
     """
     try:
-        best = float(speed["best"])
-        draws = np.array((speed["pipelines"].get("df_seed") or speed["pipelines"]["potential_seed"])["draws"], float)
+        scalar = from_json("pattern_speed", speed)
+        value = f"{float(scalar.best):.1f}" + ("" if scalar.error is None else f" ± {scalar.error:.1f}")
         tone, verdict = "good" if speed["constrained"] else "caution", str(speed["verdict"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CorruptArtifactError(f"the scalar pattern_speed is damaged: {error!r}") from error
-    stray = float(np.sqrt(np.mean((draws - best) ** 2)))
-    return f'{best:.1f} ± {stray:.1f}<br><span class="{tone}">{html.escape(verdict)}</span>'
+    return f'{value}<br><span class="{tone}">{html.escape(verdict)}</span>'
 
 
 class RunPicker(pn.viewable.Viewer):

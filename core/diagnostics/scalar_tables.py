@@ -44,7 +44,7 @@ def plain(document: Document) -> str:
         first = ("", "", "", "")
         if name != shown:
             total = document[name].get("error")
-            words = "–" if total is None else f"{total:.2g}"
+            words = "–" if total is None else significant(total, total)
             first = (name, significant(best, error if total is None else total), words, f"  {unit}, {volume}")
         lines.append(f"{first[0]:<28}{first[1]:>12}{first[2]:>12}  {pipeline:<20}{numbers}{first[3]}")
         shown = name

@@ -187,7 +187,7 @@ def _scalar_row(scalar: ScalarDraws, pipelines: list[str]) -> dict[str, Any]:
         "unit": scalar.unit,
         "volume": scalar.volume,
         "best": {"value": scalar.best, "words": signed(significant(scalar.best, scale))},
-        "error": None if scalar.error is None else f"{scalar.error:.2g}",
+        "error": None if scalar.error is None else significant(scalar.error, scalar.error),
         "cells": cells,
         "truth": None if scalar.truth is None else signed(significant(scalar.truth, scale)),
     }

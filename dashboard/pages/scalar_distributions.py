@@ -8,7 +8,7 @@ import panel as pn
 
 from core.diagnostics import scalar_tables
 from core.diagnostics.scalars import ScalarDraws, from_json, trusted_shell
-from core.pipelines import BARYONS, TITLES
+from core.pipelines import BARYONS, TITLES, shown_pipelines
 from core.runs.registry import Run
 from dashboard.plots.diagrams import averaging_diagram
 from dashboard.plots.distributions import distribution
@@ -95,8 +95,8 @@ def _copied() -> None:
 
 def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
     """Best estimate, its error, half of the 16–84 % range in every pipeline, truth and volume."""
-    pipelines = [p for p in TITLES if any(p in s.pipelines for s in scalars)]
-    errors_by = [f"σ {TITLES[p]}" for p in pipelines]
+    pipelines = shown_pipelines(p for s in scalars for p in s.pipelines)
+    errors_by = [f"σ {words}" for words in pipelines.values()]
     heads = ["quantity", "best fit", "error", *errors_by, "truth", "averaged over", "verdict"]
     lines = ["<tr>" + "".join(f"<th>{html.escape(h)}</th>" for h in heads) + "</tr>"]
     for s in scalars:
@@ -105,8 +105,8 @@ def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
         scale = total or max(errors.values(), default=0.0)
         cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
         cells.append(f"<strong>{scalar_tables.signed(scalar_tables.significant(s.best, scale))}</strong>")
-        cells.append("–" if total is None else f"{total:.2g}")
-        cells += [f"{errors[p]:.2g}" if p in errors else "–" for p in pipelines]
+        cells.append("–" if total is None else scalar_tables.significant(total, total))
+        cells += [scalar_tables.significant(errors[p], errors[p]) if p in errors else "–" for p in pipelines]
         cells.append("–" if s.truth is None else scalar_tables.signed(scalar_tables.significant(s.truth, scale)))
         cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]
         lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
@@ -139,7 +139,7 @@ def _coloured(correlation: float | None) -> str:
         return "<td>–</td>"
     tone = "var(--action)" if correlation > 0 else "var(--caution)"
     tint = f"color-mix(in srgb, {tone} {45 * abs(correlation):.0f}%, transparent)"
-    return f'<td style="background:{tint}">{scalar_tables.signed(f"{correlation:.2f}")}</td>'
+    return f'<td style="background:{tint}">{scalar_tables.signed(f"{correlation:z.2f}")}</td>'
 
 
 def _half_range(scalar: ScalarDraws, pipeline: str) -> float:

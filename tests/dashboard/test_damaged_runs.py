@@ -84,7 +84,7 @@ def test_a_whole_run_introduces_itself(finished_run):
         "stars": "<strong>2\u202f000</strong>",
         "flows": "2 × factored",
         "held-out ln f": "−15.25",
-        "Ωp": '28.0 ± 0.8<br><span class="good">constrained</span>',
+        "Ωp": '28.0 ± 0.9<br><span class="good">constrained</span>',
     }
 
 

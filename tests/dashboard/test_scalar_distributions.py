@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from core.diagnostics.budget import correlations
 from core.diagnostics.scalars import ScalarDraws
@@ -11,6 +12,7 @@ from core.pipelines import TITLES, UNCERTAINTIES
 from dashboard.pages.scalar_distributions import _correlations, _table
 from dashboard.plots.distributions import distribution
 from dashboard.plots.palette import LIGHT
+from dashboard.run_picker import pattern_speed_words
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(2, 400))
@@ -63,3 +65,11 @@ def test_names_lie_aslant_where_they_would_overlap(count):
     options = overlay.opts.get("plot").kwargs
     assert len(options["xticks"]) == count
     assert (options["xrotation"] > 0) == (count > 3)
+
+
+@pytest.mark.parametrize("error", [None, 0.5])
+def test_the_rail_quotes_the_error_of_the_table(error):
+    draws = np.array([20.0]) if error is None else 20 + error * ndtri((np.arange(999) + 0.5) / 999)
+    one = ScalarDraws("pattern_speed", "Ωp", "km/s/kpc", "here", 20.0, {"bootstrap": draws})
+    entry = one.to_json() | {"constrained": True, "verdict": "constrained"}
+    assert pattern_speed_words(entry).startswith("20.0<br>" if error is None else "20.0 ± 0.5<br>")
