@@ -95,7 +95,7 @@ _MOST_TRIALS = 2**21
 _SLOWNESS = 0.2
 
 _PRIOR = 0.3
-"""Stars that the prior of the linear ln n counts for: without it alike features would take large coefficients of both signs."""
+"""Stars that the prior of the linear ln n counts for: alike features would take large coefficients of both signs."""
 
 _NEWTON_STEPS, _CONVERGED = 50, 1e-12
 
