@@ -253,8 +253,9 @@ class PipelinesConfig:
 class JobsConfig:
     """How the tasks of a run are executed."""
 
-    members_per_task: int = setting(
-        2, "flows trained by one process: one after the other, or on an accelerator all at once", low=1, high=64
+    members_per_task: int = setting(2, "flows trained by one process, one after the other", low=1, high=64)
+    members_at_once: int = setting(
+        16, "flows trained in one program on an accelerator, as its memory allows", low=1, high=1024
     )
     checkpoint_seconds: float = setting(20.0, "time between checkpoints", unit="s", low=0.0)
     nice: int = setting(19, "niceness of the training processes", low=0, high=19)

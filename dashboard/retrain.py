@@ -8,8 +8,8 @@ from core.config import Config
 from core.errors import DeepPotentialError
 from core.flow.halves import shortage
 from core.jobs.graph import estimated_seconds, plan
+from core.jobs.machine import this_machine
 from core.jobs.status import duration
-from core.jobs.supervisor import cores
 from core.phase_space.region import Everything, Region
 from core.runs.registry import Run
 from dashboard.failures import notify
@@ -21,7 +21,8 @@ from dashboard.widgets import grouped, text
 
 def cost(config: Config, stars: int) -> str:
     """The expected duration on this machine, in words."""
-    seconds = estimated_seconds(plan(config, stars), cores())
+    machine = this_machine()
+    seconds = estimated_seconds(plan(config, stars, accelerated=machine.accelerated), config, machine)
     return f"about {duration(round(seconds, -1) if seconds > 60 else seconds)} on this machine"
 
 

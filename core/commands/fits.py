@@ -12,9 +12,9 @@ from core.config import PRESETS, Config
 from core.errors import ConfigError, InputError, RegionError
 from core.jobs.graph import estimated_seconds
 from core.jobs.launch import launch_detached
+from core.jobs.machine import this_machine
 from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, run_status
-from core.jobs.supervisor import cores
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
 from core.pipelines import RESAMPLED
@@ -85,8 +85,9 @@ def fit(
     )
     if not quiet and not as_json:
         tasks = run.manifest.tasks
-        about = duration(estimated_seconds(tasks, cores()))
-        say(f"run {run.path}: {run.manifest.stars:,} stars, {len(tasks)} tasks, about {about} on {cores()} cores")
+        machine = this_machine()
+        about = duration(estimated_seconds(tasks, settings, machine))
+        say(f"run {run.path}: {run.manifest.stars:,} stars, {len(tasks)} tasks, about {about} on {machine}")
         if settings.pipelines.noise_members and (column := lacking_errors(stars.units)):
             say(f"without the pipeline observational_noise: the catalogue has no column {column}")
     _execute(run, detach=detach, quiet=quiet or as_json)

@@ -70,23 +70,31 @@ class FlowTrainer:
         """Train the member of ``seed`` on one half of the stars (or on both); yields after every report."""
         keys = _Keys.of(seed)
         rotation = self.family.coordinates.orientation(keys.rotation)
-        inputs = lambda phase: self._inputs(phase, rotation, half)  # noqa: E731
+        inputs = lambda number: self._inputs(number, rotation, half)  # noqa: E731
         yield from self._run(self.family.networks(keys.start), inputs, keys.descent, resume, together=False)
 
     def train_together(
-        self, seeds: Sequence[int], halves: Sequence[int | None], resume: Checkpoint | None = None
+        self,
+        seeds: Sequence[int],
+        halves: Sequence[int | None],
+        resume: Checkpoint | None = None,
+        *,
+        trainers: "Sequence[FlowTrainer] | None" = None,
     ) -> Iterator[FlowProgress]:
         """Train several members in one compiled program; every leaf of the checkpoint has a leading member axis.
 
+        ``trainers``, which are like this one, give each member stars of its own; all train on as many as the fewest.
         On more than one device the members are dealt out evenly, where their number allows it. One that diverges does
         not end the others.
         """
         keys = [_Keys.of(seed) for seed in seeds]
         rotations = [self.family.coordinates.orientation(k.rotation) for k in keys]
+        trainers = trainers or [self] * len(keys)
 
-        def inputs(phase: Phase) -> tuple[Batch, Batch]:
-            each = [self._inputs(phase, r, half) for r, half in zip(rotations, halves, strict=True)]
-            return _spread_out(ensemble.stack([e[0] for e in each])), _spread_out(ensemble.stack([e[1] for e in each]))
+        def inputs(number: int) -> tuple[Batch, Batch]:
+            members = zip(trainers, rotations, halves, strict=True)
+            training, held_out = zip(*(t._inputs(number, r, half) for t, r, half in members), strict=True)
+            return _spread_out(_as_long_as_the_shortest(training)), _spread_out(_as_long_as_the_shortest(held_out))
 
         start = _spread_out(ensemble.stack([self.family.networks(k.start) for k in keys]))
         descents = jnp.stack([k.descent for k in keys])
@@ -100,7 +108,7 @@ class FlowTrainer:
         for number, phase in enumerate(self._phases):
             if number < first:
                 continue
-            data, held_out = inputs(phase)
+            data, held_out = inputs(number)
             state = resume.descent if resume is not None and number == first else None
             start = networks[phase.network]
             if state is None:
@@ -118,7 +126,7 @@ class FlowTrainer:
     def template(self, phase: int, members: int | None = None) -> Checkpoint:
         """A checkpoint of the given phase before its first step: the shape into which a stored one is read."""
         networks = self.family.networks(jax.random.key(0))
-        data = self._inputs(self._phases[phase], jnp.eye(3), None)[1]
+        data = self._inputs(phase, jnp.eye(3), None)[1]
         descent = self._phases[phase].descent.start(networks[self._phases[phase].network], data)
         one = Checkpoint(jnp.asarray(phase), networks, descent)
         return one if members is None else ensemble.stack([one] * members)
@@ -142,8 +150,9 @@ class FlowTrainer:
     def _phases(self) -> tuple[Phase, ...]:
         return self.family.phases(self.stars, self.config)
 
-    def _inputs(self, phase: Phase, rotation: Float[Array, "3 3"], half: int | None) -> tuple[Batch, Batch]:
-        """Training and held-out rows of a member with their weights."""
+    def _inputs(self, number: int, rotation: Float[Array, "3 3"], half: int | None) -> tuple[Batch, Batch]:
+        """Training and held-out rows of a member in a phase, with their weights."""
+        phase = self._phases[number]
         rows, weight = phase.rows(rotation), jnp.asarray(self.stars.weight, float)
         parts = self.parts.rows(half), self.parts.held_out[: phase.judged]
         first, second = (Batch(rows[part], weight[part]) for part in parts)
@@ -161,18 +170,28 @@ class _Keys(NamedTuple):
 
 
 def flow_trainer(
-    sample: PhaseSpaceSample, config: FlowConfig, sun: SolarPosition, *, coordinates: str, seed: int
+    sample: PhaseSpaceSample,
+    config: FlowConfig,
+    sun: SolarPosition,
+    *,
+    coordinates: str,
+    seed: int,
+    like: FlowTrainer | None = None,
 ) -> FlowTrainer:
-    """The trainer for the stars of ``sample``; ``coordinates`` is "disc" or "sphere", ``seed`` deals the halves."""
+    """The trainer for the stars of ``sample``; ``coordinates`` is "disc" or "sphere", ``seed`` deals the halves.
+
+    With the change of variables and the quadrature of another trainer its members can be trained ``like`` the other's,
+    in one program: for other draws of the same stars.
+    """
     if not np.all(np.isfinite(sample.w)):
         raise TrainingError("some stars have coordinates that are not finite")
     weight = np.ones(len(sample), np.float32) if sample.weight is None else np.asarray(sample.weight, np.float32)
     if not (np.all(np.isfinite(weight)) and np.all(weight > 0)):
         raise TrainingError("the weights of the stars must be positive and finite")
-    proposal = fit_proposal(sample.w[:, :3], sample.region)
+    proposal = fit_proposal(sample.w[:, :3], sample.region) if like is None else like.stars.proposal
     stars = TrainingStars(sample.w, weight / weight.mean(), sample.region, proposal)
     parts = split(sample, config.held_out, seed, halves=config.halves)
-    family = family_of(config, fit_coordinates(sample.w, coordinates, sun))
+    family = family_of(config, fit_coordinates(sample.w, coordinates, sun)) if like is None else like.family
     if isinstance(family, WholeFlow):
         stars, parts = with_mirrored(stars, parts, config.padding, seed)
     return FlowTrainer(stars, family, parts, config)
@@ -187,6 +206,12 @@ def gather(trainer: FlowTrainer, members: list[tuple[FlowState, int | None]]) ->
         states=ensemble.stack([state for state, _ in members]),
         half=np.array([-1 if half is None else half for _, half in members]),
     )
+
+
+def _as_long_as_the_shortest(batches: Sequence[Batch]) -> Batch:
+    """Batches of equal length, stacked: their rows are in random order, so that the last are no worse to lose."""
+    rows = min(len(batch.rows) for batch in batches)
+    return ensemble.stack([Batch(batch.rows[:rows], batch.weight[:rows]) for batch in batches])
 
 
 def _each_member(start: Callable[[Any, Batch], Any], networks: Any, stars: Batch) -> Any:

@@ -12,7 +12,7 @@ import dask
 from distributed import Client, Scheduler, SpecCluster, Worker
 
 from core.errors import InputError
-from core.jobs.supervisor import cores
+from core.jobs.machine import Machine
 
 _QUIET = {
     "distributed.scheduler.http.routes": [],
@@ -21,6 +21,10 @@ _QUIET = {
     # A worker that dies marks all tasks assigned to it as suspicious, also those that never started.
     "distributed.scheduler.allowed-failures": 20,
 }
+
+
+ACCELERATOR = {"accelerator": 1.0}
+"""What a task asks for that uses all accelerators of a machine, so that there is one such task at a time."""
 
 
 class _Closed:
@@ -39,18 +43,19 @@ class _ClosedWorker(_Closed, Worker):
 
 
 @contextmanager
-def dask_client(scheduler: str | None = None, workers: int | None = None) -> Iterator[Client]:
-    """A client of the embedded cluster, or of the scheduler at an address such as ``tls://host:8786``."""
+def dask_client(scheduler: str | None, machine: Machine) -> Iterator[Client]:
+    """A client of the embedded cluster on ``machine``, or of the scheduler at an address such as ``tls://host:8786``."""
     with dask.config.set(_QUIET):
         if scheduler is not None:
             with _connected(scheduler) as client:
                 yield client
             return
         inside = {"protocol": "inproc://", "dashboard": False}
+        place = {**inside, "nthreads": machine.cores, "resources": ACCELERATOR if machine.accelerated else {}}
         with (
             SpecCluster(
                 scheduler={"cls": _ClosedScheduler, "options": inside},
-                workers={0: {"cls": _ClosedWorker, "options": {**inside, "nthreads": workers or cores()}}},
+                workers={0: {"cls": _ClosedWorker, "options": place}},
                 silence_logs=50,  # what went wrong is told by the runner, once
             ) as cluster,
             Client(cluster) as client,

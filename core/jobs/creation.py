@@ -15,6 +15,7 @@ from core.config import FEWEST_STARS, Config, preset
 from core.errors import InputError, RegionError
 from core.flow.halves import shortage
 from core.jobs.graph import plan
+from core.jobs.machine import this_machine
 from core.phase_space.inscribed_ball import inscribed_ball
 from core.phase_space.region import Everything, Region
 from core.phase_space.sample import PhaseSpaceSample
@@ -88,6 +89,7 @@ def create_fit(
             stars,
             measured=lacking_errors(catalogue.units) is None,
             preview=_has_tapered_ball(sample, config),
+            accelerated=this_machine().accelerated,
         ),
         parent=parent,
     )

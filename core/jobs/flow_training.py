@@ -24,25 +24,33 @@ def train_flows(task: Task) -> list[Path]:
 
     A member that diverges is left out and said to be: the others are not its victims.
     """
-    config = task.run.manifest.config
-    pipeline, numbers = task.spec.parameters["pipeline"], task.spec.parameters["members"]
-    draw = numbers[0] // flows_per_draw(halves=config.flow.halves) if pipeline in RESAMPLED else 0
-    trainer = flow_trainer(
-        task.stars(pipeline, draw),
-        config.flow,
-        config.solar,
-        coordinates=config.flow_coordinates,
-        seed=task.seed("split"),
-    )
-    members = [_Member(task, trainer, number) for number in numbers]
+    members = _members(task)
     # Members in one program fill an accelerator; on a CPU they only wait for each other.
     if jax.default_backend() == "cpu":
         for place, member in enumerate(members):
             if member.result is None:
-                _train_one(task, trainer, member, lambda f, place=place: (place + f) / len(members))  # type: ignore[misc]
+                _train_one(task, member, lambda f, place=place: (place + f) / len(members))  # type: ignore[misc]
     elif waiting := [member for member in members if member.result is None]:
-        _train_together(task, trainer, waiting)
+        _train_together(task, waiting)
     return [member.result for member in members if member.result]
+
+
+def _members(task: Task) -> list["_Member"]:
+    """The flows of a task; those of other draws have other stars, in the coordinates of the first draw."""
+    config = task.run.manifest.config
+    pipeline, numbers = task.spec.parameters["pipeline"], task.spec.parameters["members"]
+    per_draw = flows_per_draw(halves=config.flow.halves) if pipeline in RESAMPLED else None
+    trainers: dict[int, FlowTrainer] = {}
+    for draw in {0 if per_draw is None else number // per_draw: None for number in numbers}:
+        trainers[draw] = flow_trainer(
+            task.stars(pipeline, draw),
+            config.flow,
+            config.solar,
+            coordinates=config.flow_coordinates,
+            seed=task.seed("split"),
+            like=next(iter(trainers.values()), None),
+        )
+    return [_Member(task, trainers[0 if per_draw is None else number // per_draw], number) for number in numbers]
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,8 @@ class _Member:
         return -1 if self.half is None else self.half
 
 
-def _train_one(task: Task, trainer: FlowTrainer, member: _Member, share: Callable[[float], float]) -> None:
+def _train_one(task: Task, member: _Member, share: Callable[[float], float]) -> None:
+    trainer = member.trainer
     identity = {"member": member.number, "seed": member.seed}
     checkpoint = load_checkpoint(task.directory, identity, trainer.template)
     try:
@@ -108,12 +117,13 @@ def _train_one(task: Task, trainer: FlowTrainer, member: _Member, share: Callabl
     member.store(checkpoint)
 
 
-def _train_together(task: Task, trainer: FlowTrainer, members: list[_Member]) -> None:
+def _train_together(task: Task, members: list[_Member]) -> None:
+    trainer, trainers = members[0].trainer, [m.trainer for m in members]
     seeds, halves = [m.seed for m in members], [m.half for m in members]
     identity = {"member": [m.number for m in members], "seed": seeds}
     checkpoint = load_checkpoint(task.directory, identity, lambda phase: trainer.template(phase, len(members)))
     try:
-        training = trainer.train_together(seeds, halves, checkpoint)
+        training = trainer.train_together(seeds, halves, checkpoint, trainers=trainers)
         checkpoint = _followed(task, training, identity, lambda f: f, checkpoint)
     except TrainingError as error:
         for member in members:

@@ -14,19 +14,21 @@ from typing import Any
 from distributed import Future, as_completed
 
 from core.errors import CancelledError, DeepPotentialError, InputError
-from core.jobs.cluster import dask_client
+from core.jobs.cluster import ACCELERATOR, dask_client
+from core.jobs.machine import Machine, is_for_accelerator, this_machine
 from core.jobs.ownership import CANCEL_FILE, forget_cancel, owned, record_state, request_cancel
 from core.jobs.supervisor import TaskFailedError, supervise
 from core.runs.registry import Run
 
 
 def run_graph(
-    run: Run, *, scheduler: str | None = None, workers: int | None = None, asked: float | None = None
+    run: Run, *, scheduler: str | None = None, machine: Machine | None = None, asked: float | None = None
 ) -> None:
     """Bring the run to its end, from wherever it stands.
 
-    ``asked`` is when this was asked for (Unix time; by default now): what was cancelled earlier is forgotten, what is
-    cancelled while the program still starts is obeyed.
+    Tasks go to ``scheduler``, the address of a Dask cluster, or to ``machine``, by default this one. ``asked`` is when
+    this was asked for (Unix time; by default now): what was cancelled earlier is forgotten, what is cancelled while the
+    program still starts is obeyed.
     Raises RunBusyError where another process has it, CancelledError where it was cancelled, and TaskFailedError, after
     everything that could still be done is done, where a task failed.
     """
@@ -43,8 +45,9 @@ def run_graph(
             unfinished.unlink(missing_ok=True)
         record_state(run, "running", started=started)
         try:
-            with _interruptible(run), dask_client(scheduler, workers) as client:
-                _drive(run, client)
+            here = machine or this_machine()
+            with _interruptible(run), dask_client(scheduler, here) as client:
+                _drive(run, client, one_at_a_time=here.accelerated and scheduler is None)
         except DeepPotentialError as error:
             state = "cancelled" if isinstance(error, CancelledError) else "failed"
             record_state(run, state, started=started, finished=time.time(), error=str(error))
@@ -52,13 +55,17 @@ def run_graph(
         record_state(run, "done", started=started, finished=time.time())
 
 
-def _drive(run: Run, client: Any) -> None:
-    """Submit every task after those it needs, and wait for all; the first failure is raised at the end."""
+def _drive(run: Run, client: Any, *, one_at_a_time: bool) -> None:
+    """Submit every task after those it needs, and wait for all; the first failure is raised at the end.
+
+    ``one_at_a_time`` holds for those that use an accelerator.
+    """
     futures: dict[str, Future] = {}
     for task in run.manifest.tasks:
         needs = [futures[need] for need in task.needs]
+        asked = ACCELERATOR if one_at_a_time and is_for_accelerator(task, run.manifest.config) else None
         futures[task.id] = client.submit(
-            supervise, str(run.path), task.id, *needs, key=f"{run.id}/{task.id}", pure=False, retries=0
+            supervise, str(run.path), task.id, *needs, key=f"{run.id}/{task.id}", pure=False, retries=0, resources=asked
         )
     failures: list[BaseException] = []
     for future in as_completed(futures.values()):

@@ -10,8 +10,8 @@ from typing import Any
 
 from core.errors import CorruptArtifactError
 from core.jobs.graph import estimated_seconds
+from core.jobs.machine import this_machine
 from core.jobs.ownership import CANCEL_FILE, is_owned, recorded_state
-from core.jobs.supervisor import cores
 from core.jobs.task import ERROR_FILE, PROGRESS_FILE
 from core.runs.artifacts import read_json
 from core.runs.manifest import TaskSpec
@@ -91,7 +91,7 @@ def run_status(run: Run) -> RunStatus:
         state=state,
         tasks=tasks,
         fraction=1.0 if state == "done" else fraction,
-        seconds_left=_remaining(tasks) if alive else None,
+        seconds_left=_remaining(run, tasks) if alive else None,
         seconds_taken=taken,
         error=str(record.get("error", "")),
     )
@@ -118,13 +118,13 @@ def _error(directory: Path) -> str:
         return f"see {directory / 'log.txt'}"
 
 
-def _remaining(tasks: Sequence[TaskStatus]) -> float:
+def _remaining(run: Run, tasks: Sequence[TaskStatus]) -> float:
     """Expected seconds to the end on this machine: the planned schedule of what is left, at the pace seen so far."""
     left = [dataclasses.replace(t.spec, weight=t.spec.weight * (1 - t.fraction)) for t in tasks]
     begun = [t for t in tasks if t.fraction > 0.05 and t.seconds > 5]
     planned = sum(t.spec.weight * t.fraction for t in begun)
     pace = sum(t.seconds for t in begun) / planned if planned else 1.0
-    return pace * estimated_seconds(left, cores())
+    return pace * estimated_seconds(left, run.manifest.config, this_machine())
 
 
 def progress_lines(run: Run, task_id: str, offset: int = 0) -> tuple[list[dict[str, Any]], int]:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from core.errors import CancelledError, DeepPotentialError
+from core.jobs.machine import is_for_accelerator
 from core.jobs.ownership import CANCEL_FILE
 from core.jobs.task import ERROR_FILE, is_done
 from core.runs.artifacts import read_json
@@ -27,11 +28,6 @@ class TaskFailedError(DeepPotentialError):
     def __init__(self, task: str, message: str, exit_code: int):
         self.task, self.message, self.exit_code = task, message, exit_code
         super().__init__(f"task {task}: {message}")
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def supervise(run_path: str, task_id: str, *needs: str) -> str:
@@ -54,7 +50,7 @@ def supervise(run_path: str, task_id: str, *needs: str) -> str:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=_environment(accelerated=is_for_accelerator(run.manifest.task(task_id), run.manifest.config)),
             start_new_session=True,
         )
     try:
@@ -99,12 +95,17 @@ def _lower_priority(pid: int, nice: int) -> None:
             os.setpriority(os.PRIO_PROCESS, pid, nice)
 
 
-def _environment() -> dict[str, str]:
-    """One XLA thread per process: trainings run side by side, one per core, at half the cost of a threaded one."""
+def _environment(*, accelerated: bool) -> dict[str, str]:
+    """One XLA thread per process: trainings run side by side, one per core, at half the cost of a threaded one.
+
+    An accelerator is left to the tasks that gain from it; they take memory as they need it, so that two runs find room.
+    """
     flags = os.environ.get("XLA_FLAGS", "")
     single = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "XLA_FLAGS": f"{flags} {single}".strip()}
+    place = {} if accelerated else {"JAX_PLATFORMS": "cpu"}
+    as_needed = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    return {**as_needed, **os.environ, **threads, **place, "XLA_FLAGS": f"{flags} {single}".strip()}
 
 
 def _failure(task_id: str, directory: Path, code: int) -> TaskFailedError:

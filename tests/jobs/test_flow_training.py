@@ -1,5 +1,6 @@
 """The stage that trains flows: a member that fails leaves its reason and is not tried again, the others are trained."""
 
+import dataclasses
 from collections import Counter
 
 import jax
@@ -17,6 +18,7 @@ from core.jobs import flow_training
 from core.jobs.execution import Task
 from core.jobs.flow_training import train_flows
 from core.jobs.graph import plan
+from core.pipelines import BOOTSTRAP
 from core.runs.artifacts import read_json
 from core.runs.products import MAIN, flow_path, read_flow, rejection_path, stored_flows
 
@@ -43,7 +45,7 @@ class Fake:
         if self.fails.get(number) == "training":
             raise TrainingError("the loss is no longer finite at step 7 of 200")
 
-    def train_together(self, trainer, seeds, halves, resume=None):
+    def train_together(self, trainer, seeds, halves, resume=None, *, trainers):
         numbers = [self.number(seed) for seed in seeds]
         self.trained.update(numbers)
         assert halves == [number % 2 for number in numbers]
@@ -154,3 +156,31 @@ def test_a_stored_member_knows_its_likelihood(task):
     held_out = [stored.held_out for stored in stored_flows(task.run.products)]
     np.testing.assert_allclose(held_out, flow.log_df(w).mean(1), rtol=1e-6)
     assert all(jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(flow.states))
+
+
+def resampled_task(tmp_path, monkeypatch, stars):
+    """Flows of three draws in one task, two each; ``stars(draw)`` are those of a draw."""
+    config = preset("quick", {**TINY, "flow.members": 2, "pipelines.bootstrap_members": 3})
+    tasks = plan(config, 1000, accelerated=True)
+    run = waiting_run(tmp_path / "runs", config=config, tasks=tasks)
+    monkeypatch.setattr(Task, "stars", lambda self, pipeline, draw=0: stars(draw))
+    name = "flows-bootstrap-00"
+    return Task(run, run.manifest.task(name), run.path / "tasks" / name, lambda *_, **__: None)
+
+
+def test_draws_are_trained_in_one_program_each_on_its_own_stars(tmp_path, monkeypatch, either):
+    """Draws of different size: no flows know the stars of a draw as well as its own two."""
+
+    def stars(draw):
+        """Hotter from draw to draw."""
+        sample = mocks.system("freeman").sample(np.random.default_rng(draw), 1500 - 100 * draw)
+        return dataclasses.replace(sample, w=sample.w * np.repeat([1.0, 1.0 + draw], 3))
+
+    task = resampled_task(tmp_path, monkeypatch, stars)
+    assert task.spec.parameters["members"] == list(range(6))
+    paths = train_flows(task)
+    assert paths == [flow_path(task.run.products, BOOTSTRAP, number) for number in range(6)]
+    flow = read_flow(task.run.products, BOOTSTRAP)
+    assert flow.half.tolist() == [0, 1, 0, 1, 0, 1]
+    best = [np.argsort(flow.log_df(stars(draw).w).mean(1))[-2:] for draw in range(3)]
+    assert [sorted(two.tolist()) for two in best] == [[0, 1], [2, 3], [4, 5]]

@@ -6,8 +6,13 @@ from hypothesis import strategies as st
 
 from core.config import PRESETS, preset
 from core.jobs.graph import estimated_seconds, plan
+from core.jobs.machine import Machine, is_for_accelerator
 
 STARS = 50_000
+
+
+def seconds_of(config, stars, cores=2):
+    return estimated_seconds(plan(config, stars), config, Machine(cores))
 
 
 def members_of(tasks, pipeline):
@@ -92,8 +97,9 @@ def test_the_preview_comes_first_where_it_is_possible(mode, allowed, expected):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_more_cores_never_take_longer_and_no_plan_beats_its_longest_chain(name):
-    tasks = plan(preset(name), STARS)
-    seconds = [estimated_seconds(tasks, workers) for workers in (1, 2, 4, 8, 64)]
+    config = preset(name)
+    tasks = plan(config, STARS)
+    seconds = [estimated_seconds(tasks, config, Machine(cores)) for cores in (1, 2, 4, 8, 64)]
     assert seconds == sorted(seconds, reverse=True)
     assert seconds[0] == pytest.approx(sum(t.weight for t in tasks))
     ends = {}
@@ -117,10 +123,10 @@ def test_more_cores_never_take_longer_and_no_plan_beats_its_longest_chain(name):
     ],
 )
 def test_more_work_is_never_estimated_shorter(key, low, high):
-    short, long = (plan(preset("quick", {key: v}), STARS) for v in (low, high))
-    assert estimated_seconds(short, 1) < estimated_seconds(long, 1)
+    short, long = (preset("quick", {key: v}) for v in (low, high))
+    assert seconds_of(short, STARS, 1) < seconds_of(long, STARS, 1)
     # On two cores a longer potential can hide behind another task.
-    assert estimated_seconds(short, 2) <= estimated_seconds(long, 2)
+    assert seconds_of(short, STARS) <= seconds_of(long, STARS)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,7 @@ def test_more_work_is_never_estimated_shorter(key, low, high):
 def test_every_family_is_estimated_by_its_own_settings(family, key, low, high):
     def seconds(family, value):
         config = preset("quick", {"flow.family": family, f"flow.{key}": value})
-        return estimated_seconds(plan(config, STARS), 2)
+        return seconds_of(config, STARS)
 
     assert seconds(family, low) < seconds(family, high)
     assert seconds("factored", low) == seconds("factored", high)
@@ -149,9 +155,49 @@ def test_every_family_is_estimated_by_its_own_settings(family, key, low, high):
 @pytest.mark.parametrize("family", ["factored", "joint", "spline", "continuous"])
 def test_more_stars_are_never_estimated_shorter(family):
     config = preset("quick", {"flow.family": family})
-    seconds = [estimated_seconds(plan(config, stars), 2) for stars in (1000, 10_000, 100_000, 1_000_000)]
+    seconds = [seconds_of(config, stars) for stars in (1000, 10_000, 100_000, 1_000_000)]
     assert seconds == sorted(seconds)
 
 
 def test_nothing_to_do_takes_no_time():
-    assert estimated_seconds((), 2) == 0.0
+    assert estimated_seconds((), preset("quick"), Machine(2)) == 0.0
+
+
+@pytest.mark.parametrize("halves", [True, False])
+@given(draws=st.integers(1, 20), at_once=st.integers(1, 20))
+def test_an_accelerator_gets_as_many_flows_at_once_as_it_may_and_no_torn_draw(halves, draws, at_once):
+    config = preset(
+        "quick",
+        {
+            "flow.halves": halves,
+            "flow.members": draws,
+            "jobs.members_at_once": at_once,
+            "pipelines.bootstrap_members": draws,
+        },
+    )
+    tasks = plan(config, STARS, accelerated=True)
+    per_draw = 2 if halves else 1
+    for pipeline, members, smallest in (("df_seed", draws, 1), ("bootstrap", per_draw * draws, per_draw)):
+        batches = members_of(tasks, pipeline)
+        assert [m for batch in batches for m in batch] == list(range(members))
+        assert all(len(batch) <= max(at_once, smallest) for batch in batches)
+        assert all(len(batch) > max(at_once, smallest) - smallest for batch in batches[:-1])
+        assert all(len(batch) % smallest == 0 for batch in batches)
+
+
+def test_tasks_of_an_accelerator_wait_for_each_other_and_the_others_do_not():
+    config = preset("paper")
+    tasks = plan(config, STARS, accelerated=True)
+    many = estimated_seconds(tasks, config, Machine(64, accelerated=True))
+    assert many >= sum(t.weight for t in tasks if is_for_accelerator(t, config))
+    assert many < sum(t.weight for t in tasks)
+    assert many < estimated_seconds(plan(config, 5_600_000), config, Machine(64))
+
+
+@pytest.mark.parametrize(
+    ("solver", "expected"), [("convex", {"flows", "sample"}), ("network", {"flows", "sample", "potentials"})]
+)
+def test_only_what_gains_from_an_accelerator_asks_for_it(solver, expected):
+    config = preset("quick", {"potential.solver": solver})
+    tasks = plan(config, STARS, accelerated=True, preview=False)
+    assert {t.kind for t in tasks if is_for_accelerator(t, config)} == expected

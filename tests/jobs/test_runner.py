@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +12,7 @@ from small_runs import waiting_run
 from core.errors import CancelledError, InputError
 from core.jobs import runner
 from core.jobs.cluster import dask_client
+from core.jobs.machine import Machine, is_for_accelerator
 from core.jobs.ownership import CANCEL_FILE, recorded_state, request_cancel
 from core.jobs.runner import run_graph
 from core.jobs.supervisor import TaskFailedError, supervise
@@ -53,7 +55,7 @@ def done(run):
 
 
 def test_the_embedded_cluster_works_and_opens_no_port():
-    with dask_client(workers=2) as client:
+    with dask_client(None, Machine(2)) as client:
         assert client.gather(client.map(pow, [1, 2, 3], [2, 2, 2], pure=False)) == [1, 4, 9]
         assert [c for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN] == []
 
@@ -61,7 +63,7 @@ def test_the_embedded_cluster_works_and_opens_no_port():
 def test_an_address_that_is_none_is_refused():
     with (
         pytest.raises(InputError, match=r"no Dask scheduler answers at nowhere://x.*leave --scheduler out"),
-        dask_client("nowhere://x"),
+        dask_client("nowhere://x", Machine(2)),
     ):
         pass
 
@@ -72,6 +74,28 @@ def test_every_task_is_done_after_those_it_needs(run, pretend):
     assert sorted(order) == sorted(t.id for t in run.manifest.tasks)
     assert all(order.index(need) < order.index(t.id) for t in run.manifest.tasks for need in t.needs)
     assert recorded_state(run)["state"] == "done"
+
+
+def overlapping(run_path, task_id, *needs):
+    """Writes down when it begins and ends."""
+    for word in ("begins", "ends"):
+        with (Path(run_path) / "overlap.txt").open("a") as file:
+            file.write(f"{word} {task_id}\n")
+        time.sleep(0.05 if word == "begins" else 0)
+    return task_id
+
+
+def test_an_accelerator_has_one_task_at_a_time_and_the_cores_go_on_beside_it(run, monkeypatch):
+    monkeypatch.setattr(runner, "supervise", overlapping)
+    run_graph(run, machine=Machine(8, accelerated=True))
+    running, most, held = [], 0, 0
+    for line in (run.path / "overlap.txt").read_text().splitlines():
+        word, task = line.split()
+        running = [*running, task] if word == "begins" else [t for t in running if t != task]
+        most = max(most, len(running))
+        held = max(held, sum(is_for_accelerator(run.manifest.task(t), run.manifest.config) for t in running))
+    assert held == 1
+    assert most > 1
 
 
 def test_one_failed_task_stops_only_what_needs_it_and_the_run_goes_on_later(run, pretend):
