@@ -14,11 +14,11 @@ SCORE = 2.5e-5
 _COUPLING_STEP = 1.6e-3 / (6 * 32 * 50 * 512)
 """Seconds for a step, by star and by weight of the networks that set the maps."""
 
-_ACCELERATOR_START = 45.0
-_LAUNCH = 3.7e-4
+_ACCELERATOR_START = 65.0
+_LAUNCH = 3e-5
 """Seconds by which a step on an accelerator gets longer with each layer, however few members and stars there are."""
 
-_ACCELERATOR_STEP = 1.6e-8 / (6 * 64 * 100)
+_ACCELERATOR_STEP = 1.9e-8 / (6 * 64 * 100)
 """What a step on an accelerator takes beside, by member, by star and by weight of the networks."""
 
 _GAIN = 100.0
