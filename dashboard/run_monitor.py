@@ -24,7 +24,6 @@ from dashboard.widgets import card, one_update, text, with_document
 _PERIOD = 500
 _STARTING = 15.0
 _CURVES = {
-    "density": ("held-out loss of n(x)", "−ln n"),
     "velocity": ("held-out loss of p(v | x)", "−ln p"),
     "matching": ("held-out loss of flow matching", "|g − straight line|²"),
     "likelihood": ("held-out loss of f(x, v)", "−ln f"),

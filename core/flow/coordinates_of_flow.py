@@ -1,9 +1,9 @@
 """What the networks see: features of the position, and the velocity in a frame that turns with it.
 
 For a disc the frame is (R - R0, R0 φ, z | vR, vφ, vz) about the Galactic axis: an axisymmetric rotating f is then
-represented exactly, and smoothing errors do not fake a pattern (PHYSICS 2). The features end with ``skeleton`` terms
-that carry the gross run of ln n linearly (ln cosh z/h for a disc, ln(1 + r²/s²) for a sphere), so that the networks
-learn only what departs from it. Scales are read off the stars once and frozen with the flow.
+represented exactly, and smoothing errors do not fake a pattern (PHYSICS 2). The features end with functions that run
+as ln n does (ln cosh z/h for a disc, ln(1 + r²/s²) for a sphere). Scales are read off the stars once and frozen with
+the flow.
 """
 
 import math
@@ -68,7 +68,7 @@ class FlowCoordinates:
 
     def place(self, x: Float[Array, "3"]) -> Float[Array, "3"]:
         """Three invertible coordinates of a position, of order one: for flows that model phase space in one piece."""
-        return self._disc_place(x) if self.kind == "disc" else _compact(x / self.scale[0])
+        return self._disc_place(x) if self.kind == "disc" else compact(x / self.scale[0])
 
     def inverse_place(self, q: Float[Array, "3"]) -> Float[Array, "3"]:
         """Heliocentric position [kpc]; inverse of :meth:`place`."""
@@ -115,28 +115,34 @@ class FlowCoordinates:
 
     def _disc_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
         place = self._disc_place(x)
-        # Heights of about 0.2, 0.5 and 1 kpc for a disc like the Galaxy's; sharper ones make its core too peaked.
-        return jnp.concatenate([place, jnp.stack([_log_cosh(place[2] / height) for height in (1.05, 2.6, 5.2)])])
+        return jnp.concatenate([place, jnp.stack([log_cosh(place[2] / height) for height in HEIGHTS])])
 
     def _sphere_features(self, x: Float[Array, "3"]) -> Float[Array, "6"]:
         u = x / self.scale[0]
-        squared = jnp.sum(u * u)
-        skeleton = [0.5 * jnp.log1p(squared * s**2) for s in (0.5, 1.0, 2.0)]
-        return jnp.concatenate([_compact(u), jnp.stack(skeleton)])
+        return jnp.concatenate([compact(u), slopes(jnp.sum(u * u))])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; :func:`from_json` is the inverse."""
         return asdict(self)
 
 
-def _compact(u: Float[Array, "3"]) -> Float[Array, "3"]:
+HEIGHTS = (1.05, 2.6, 5.2)
+"""About 0.2, 0.5 and 1 kpc for a disc like the Galaxy's, whose median height is 0.19; sharper ones peak too much."""
+
+
+def slopes(squared: Float[Array, ""]) -> Float[Array, "3"]:
+    """ln of the radius beyond three radii, of a squared distance."""
+    return jnp.stack([0.5 * jnp.log1p(squared * s**2) for s in (0.5, 1.0, 2.0)])
+
+
+def compact(u: Float[Array, "3"]) -> Float[Array, "3"]:
     """Radial compaction: the outermost star of a power-law halo is a few units away, not a hundred."""
     squared = jnp.sum(u * u)
     return u / jnp.sqrt(1 + squared) * (1 + 0.5 * jnp.log1p(squared))
 
 
 def _expanded(q: Float[Array, "3"]) -> Float[Array, "3"]:
-    """Inverse of :func:`_compact`, by halving an interval of asinh of the radius."""
+    """Inverse of :func:`compact`, by halving an interval of asinh of the radius."""
     wanted = jnp.linalg.norm(q)
 
     def halve(_: Any, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -149,7 +155,8 @@ def _expanded(q: Float[Array, "3"]) -> Float[Array, "3"]:
     return q / jnp.maximum(wanted, 1e-30) * jnp.sinh((low + high) / 2)
 
 
-def _log_cosh(u: Float[Array, ""]) -> Float[Array, ""]:
+def log_cosh(u: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """ln cosh u without overflow."""
     return jnp.logaddexp(u, -u) - jnp.log(2.0)
 
 

@@ -1,4 +1,4 @@
-"""f(x, v) = n(x) p(v | x), the default family: two networks, each fitted alone.
+"""f(x, v) = n(x) p(v | x), the default family: each fitted alone.
 
 ``conditional`` leaves n(x) out of ln f: dust, the depth of a survey or any other selection by place changes n but not
 p(v | x) (Kalda & Green 2025, arXiv 2512.02115). The density of the catalogue's stars is fitted all the same, so that
@@ -16,46 +16,53 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
+from scipy.special import logsumexp
 
-from core.array_types import PhaseSpace, Positions
+from core.array_types import Labels, PhaseSpace, Positions
 from core.config import FlowConfig
 from core.flow.chunks import CHUNK, in_chunks, padded
 from core.flow.coupling import CouplingFlow
-from core.flow.family import WATCHED_STARS, Batch, Family, FlowState, Phase, TrainingStars, seed_words, without
-from core.flow.spatial_density import BallProposal, LogDensityNetwork, best_linear, log_normaliser, quadrature
+from core.flow.family import WATCHED_STARS, Batch, Family, FlowState, Phase, TrainingStars, seed_words
+from core.flow.log_linear import fit_log_linear
+from core.flow.skeleton import Skeleton
+from core.flow.spatial_density import BallProposal, Quadrature, quadrature
 from core.optimization import Descent
 from core.phase_space.region import Region
 
 DENSITY, VELOCITY = "density", "velocity"
-_FINE_NODES = 65_536
+_NODES = 65_536
+"""Quadrature points of the region."""
 
 
 @dataclass(frozen=True)
 class FactoredFlow(Family):
-    """A small network for ln n(x) and a coupling flow for p(v | x)."""
+    """A sum of smooth functions for ln n(x), with ``waves`` among them, and a coupling flow for p(v | x)."""
 
     name: ClassVar[str] = "factored"
 
-    density_hidden: int
+    waves: int
     layers: int
     hidden: int
     components: int
 
     def networks(self, key: jax.Array) -> dict[str, Any]:
-        density_key, velocity_key = jax.random.split(key)
-        features = self.coordinates.features
-        density = LogDensityNetwork(features, self.density_hidden, rngs=nnx.Rngs(density_key))
+        return {DENSITY: jnp.zeros(len(self.skeleton.groups)), VELOCITY: nnx.state(self._coupling(nnx.Rngs(key)))}
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The functions whose sum is ln n."""
+        return Skeleton(self.coordinates, self.waves)
+
+    def _coupling(self, rngs: nnx.Rngs) -> CouplingFlow:
         shape = (self.layers, self.hidden, self.components)
-        velocity = CouplingFlow(3, features, *shape, rngs=nnx.Rngs(velocity_key))
-        return {DENSITY: nnx.state(density), VELOCITY: nnx.state(velocity)}
+        return CouplingFlow(3, self.coordinates.features, *shape, rngs=rngs)
 
     def log_df(self, state: FlowState, w: Float[Array, "6"]) -> Float[Array, ""]:
         return self.log_density(state, w[:3]) + self.log_velocity_density(state, w)
 
     def log_density(self, state: FlowState, x: Float[Array, "3"]) -> Float[Array, ""]:
         """ln n [kpc⁻³] of the catalogue's stars at one position."""
-        network = nnx.merge(_graphs(self)[0], state.networks[DENSITY])
-        return network(self.coordinates.position(x)) - state.log_normaliser
+        return self.skeleton(x) @ state.networks[DENSITY] - state.log_normaliser
 
     def log_velocity_density(self, state: FlowState, w: Float[Array, "6"]) -> Float[Array, ""]:
         """ln p(v | x) [(km/s)⁻³] at one point."""
@@ -92,58 +99,37 @@ class FactoredFlow(Family):
             kept.append(trial.x[keep])
         return np.concatenate(kept)[:n]
 
+    def solved(self, stars: TrainingStars, rows: Labels) -> dict[str, Any]:
+        """ln n is convex in its coefficients: they are found at once, from all stars."""
+        parts, weight = padded(stars.w[rows, :3]), np.asarray(stars.weight[rows], float)
+        skeleton, total = _compiled(self).skeleton, np.zeros(len(self.skeleton.groups))
+        for i, (part, count) in enumerate(parts):
+            total += weight[i * CHUNK : i * CHUNK + count] @ np.asarray(skeleton(part)[:count], float)
+        nodes = self._nodes(stars)
+        fit = fit_log_linear(
+            total / weight.sum(),
+            float(weight.sum() ** 2 / np.sum(weight**2)),
+            in_chunks(skeleton, nodes.x).astype(float),
+            nodes.volume,
+            self.skeleton.groups,
+        )
+        return {DENSITY: jnp.asarray(fit.coefficients, float)}
+
     def phases(self, stars: TrainingStars, config: FlowConfig) -> tuple[Phase, ...]:
         features = jax.jit(jax.vmap(self.coordinates.position))(jnp.asarray(stars.w[:, :3], float))
-        density = Descent(
-            self._density_loss(stars, config.density.nodes),
-            config.density.training,
-            # The skip carries the gross gradient of ln n: to decay it would flatten the disc.
-            decay=without("skip", self.networks(jax.random.key(0))[DENSITY]),
-        )
         velocity = Descent(self._velocity_loss, config.velocity.training, watch=self._velocity_score)
-        return (
-            Phase(DENSITY, DENSITY, lambda _: features, density, share=0.2, start=self._density_start(stars)),
-            Phase(
-                VELOCITY,
-                VELOCITY,
-                lambda rotation: jnp.concatenate([self.turned(stars.w, rotation), features], 1),
-                velocity,
-                share=0.8,
-            ),
-        )
+        rows = lambda rotation: jnp.concatenate([self.turned(stars.w, rotation), features], 1)  # noqa: E731
+        return (Phase(VELOCITY, VELOCITY, rows, velocity, share=1.0),)
 
     def finish(
         self, networks: dict[str, Any], rotation: Float[Array, "3 3"], stars: TrainingStars, held_out: PhaseSpace
     ) -> FlowState:
-        """The normaliser is computed anew, on a quadrature sixteen times finer than the training's."""
-        network = nnx.merge(_graphs(self)[0], networks[DENSITY])
-        return FlowState(networks, rotation, log_normaliser(network, *self._nodes(stars, _FINE_NODES)))
+        nodes = self._nodes(stars)
+        psi = in_chunks(_compiled(self).skeleton, nodes.x).astype(float) @ np.asarray(networks[DENSITY], float)
+        return FlowState(networks, rotation, jnp.asarray(logsumexp(psi, b=nodes.volume), rotation.dtype))
 
-    def _nodes(self, stars: TrainingStars, count: int) -> tuple[Float[Array, "q f"], Float[Array, " q"]]:
-        """Features and volumes [kpc³] of quadrature points in the region."""
-        nodes = quadrature(stars.proposal, stars.region, self.coordinates.sun, count)
-        features = jax.jit(jax.vmap(self.coordinates.position))(jnp.asarray(nodes.x, float))
-        return features, jnp.asarray(nodes.volume, float)
-
-    def _density_loss(self, stars: TrainingStars, nodes: int) -> Callable[[Any, Batch, jax.Array], Array]:
-        features, volume = self._nodes(stars, nodes)
-
-        def loss(parameters: Any, batch: Batch, key: jax.Array) -> Float[Array, ""]:
-            network = nnx.merge(_graphs(self)[0], parameters)
-            return log_normaliser(network, features, volume) - batch.mean(network(batch.rows))
-
-        return loss
-
-    def _density_start(self, stars: TrainingStars) -> Callable[[Any, Batch], Any]:
-        """Descend from the best linear ln n: batches of stars would find it too slowly, and only nearly."""
-
-        def start(parameters: Any, training: Batch) -> Any:
-            nodes, volume = (np.asarray(part, float) for part in self._nodes(stars, _FINE_NODES))
-            mean = np.average(np.asarray(training.rows, float), axis=0, weights=np.asarray(training.weight, float))
-            skip = best_linear(mean, len(training.rows), nodes, volume)
-            return nnx.state(nnx.merge(_graphs(self)[0], parameters).with_skip(skip))
-
-        return start
+    def _nodes(self, stars: TrainingStars) -> Quadrature:
+        return quadrature(stars.proposal, stars.region, self.coordinates.sun, _NODES)
 
     def _velocity_loss(self, parameters: Any, batch: Batch, key: jax.Array) -> Float[Array, ""]:
         flow = self._velocity_flow(parameters, batch.rows[:, 3:])
@@ -156,7 +142,7 @@ class FactoredFlow(Family):
         return jax.vmap(jax.grad(one))(some[:, :3], some[:, 3:])
 
     def _velocity_flow(self, parameters: Any, features: Float[Array, "*n f"]) -> distrax.Distribution:
-        return nnx.merge(_graphs(self)[1], parameters).distribution(features)
+        return nnx.merge(_graph(self), parameters).distribution(features)
 
 
 @dataclass(frozen=True)
@@ -171,16 +157,14 @@ class ConditionalFlow(FactoredFlow):
 
 
 @lru_cache(maxsize=64)
-def _graphs(family: FactoredFlow) -> tuple[nnx.GraphDef, nnx.GraphDef]:
-    """Static structure of the two networks."""
-    features = family.coordinates.features
-    density = LogDensityNetwork(features, family.density_hidden, rngs=nnx.Rngs(0))
-    velocity = CouplingFlow(3, features, family.layers, family.hidden, family.components, rngs=nnx.Rngs(0))
-    return nnx.graphdef(density), nnx.graphdef(velocity)
+def _graph(family: FactoredFlow) -> nnx.GraphDef:
+    """Static structure of the coupling flow."""
+    return nnx.graphdef(family._coupling(nnx.Rngs(0)))
 
 
 class _Compiled(NamedTuple):
     log_density: Callable[..., Array]
+    skeleton: Callable[..., Array]
     velocities: Callable[..., Array]
 
 
@@ -194,4 +178,4 @@ def _compiled(family: FactoredFlow) -> _Compiled:
         turned = family._velocity_flow(state.networks[VELOCITY], features).sample(seed=key)
         return jax.vmap(family.coordinates.inverse_velocity)(x, turned @ state.rotation.T)
 
-    return _Compiled(jax.jit(log_density), jax.jit(velocities))
+    return _Compiled(jax.jit(log_density), jax.jit(jax.vmap(family.skeleton)), jax.jit(velocities))

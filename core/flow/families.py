@@ -21,7 +21,7 @@ def family_of(config: FlowConfig, coordinates: FlowCoordinates) -> Family:
     """The family that the configuration describes."""
     if config.family == "factored":
         velocity = config.velocity
-        shape = (config.density.hidden, velocity.layers, velocity.hidden, velocity.components)
+        shape = (config.density.waves, velocity.layers, velocity.hidden, velocity.components)
         return (ConditionalFlow if config.mode == "conditional" else FactoredFlow)(coordinates, *shape)
     if config.family == "continuous":
         return ContinuousFlow(coordinates, *(getattr(config.continuous, k) for k in ("layers", "hidden", "steps")))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from core.array_types import PerStar, PhaseSpace
+from core.array_types import Labels, PerStar, PhaseSpace
 from core.config import FlowConfig
 from core.flow.coordinates_of_flow import FlowCoordinates
 from core.flow.spatial_density import BallProposal
@@ -48,18 +48,12 @@ class TrainingStars:
     proposal: BallProposal
 
 
-def _as_drawn(parameters: Any, stars: "Batch") -> Any:
-    return parameters
-
-
 @dataclass(frozen=True, eq=False)
 class Phase:
     """One descent of a member's training.
 
     It moves the parameters called ``network``. ``rows(rotation)`` are what the loss is told of each star; at most
     ``judged`` of the held-out ones are scored at a report. ``share`` is its part of the time of a member.
-    ``start(parameters, stars)`` gives the parameters to descend from, for fresh ones and all training stars of a
-    member.
     """
 
     name: str
@@ -68,7 +62,6 @@ class Phase:
     descent: Descent
     share: float
     judged: int = 16_384
-    start: Callable[[Any, "Batch"], Any] = _as_drawn
 
 
 class Batch(NamedTuple):
@@ -105,6 +98,10 @@ class Family(ABC):
         self, state: FlowState, key: jax.Array, n: int, *, region: Region, proposal: BallProposal
     ) -> Float[np.ndarray, "n 6"]:
         """``n`` stars inside the region, in random order."""
+
+    def solved(self, stars: TrainingStars, rows: Labels) -> dict[str, Any]:
+        """Parameters of the networks that the training stars, those in ``rows``, determine without a descent."""
+        return {}
 
     @abstractmethod
     def phases(self, stars: TrainingStars, config: FlowConfig) -> tuple[Phase, ...]:

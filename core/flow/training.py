@@ -5,7 +5,7 @@ store it and go on from it later, bit for bit. Members are trained one by one, w
 all of them in one compiled program, which fills a GPU and is spread over several where there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -71,7 +71,8 @@ class FlowTrainer:
         keys = _Keys.of(seed)
         rotation = self.family.coordinates.orientation(keys.rotation)
         inputs = lambda number: self._inputs(number, rotation, half)  # noqa: E731
-        yield from self._run(self.family.networks(keys.start), inputs, keys.descent, resume, together=False)
+        start = self._start(keys.start, half) if resume is None else resume.networks
+        yield from self._run(start, inputs, keys.descent, resume, together=False)
 
     def train_together(
         self,
@@ -96,14 +97,17 @@ class FlowTrainer:
             training, held_out = zip(*(t._inputs(number, r, half) for t, r, half in members), strict=True)
             return _spread_out(_as_long_as_the_shortest(training)), _spread_out(_as_long_as_the_shortest(held_out))
 
-        start = _spread_out(ensemble.stack([self.family.networks(k.start) for k in keys]))
+        if resume is None:
+            members = zip(trainers, keys, halves, strict=True)
+            start = _spread_out(ensemble.stack([t._start(k.start, half) for t, k, half in members]))
+        else:
+            start = resume.networks
         descents = jnp.stack([k.descent for k in keys])
         yield from self._run(start, inputs, descents, resume, together=True)
 
     def _run(
-        self, start: dict[str, Any], inputs: Any, key: jax.Array, resume: Checkpoint | None, *, together: bool
+        self, networks: dict[str, Any], inputs: Any, key: jax.Array, resume: Checkpoint | None, *, together: bool
     ) -> Iterator[FlowProgress]:
-        networks = start if resume is None else resume.networks
         first = 0 if resume is None else int(np.max(resume.phase))
         for number, phase in enumerate(self._phases):
             if number < first:
@@ -111,8 +115,6 @@ class FlowTrainer:
             data, held_out = inputs(number)
             state = resume.descent if resume is not None and number == first else None
             start = networks[phase.network]
-            if state is None:
-                start = _each_member(phase.start, start, data) if together else phase.start(start, data)
             before = sum(p.share for p in self._phases[:number])
             fold = jax.vmap(jax.random.fold_in, (0, None)) if together else jax.random.fold_in
             run = phase.descent.run(start, data, held_out, key=fold(key, number), resume=state, together=together)
@@ -122,6 +124,12 @@ class FlowTrainer:
                 yield _progress(phase, before, report, Checkpoint(counted, networks, report.state))
             assert state is not None
             networks = {**networks, phase.network: state.best}
+
+    def _start(self, key: jax.Array, half: int | None) -> dict[str, Any]:
+        """The networks of a member before its descents; what the stars determine is the same for all on one half."""
+        if half not in self._solved:
+            self._solved[half] = self.family.solved(self.stars, self.parts.rows(half))
+        return self.family.networks(key) | self._solved[half]
 
     def template(self, phase: int, members: int | None = None) -> Checkpoint:
         """A checkpoint of the given phase before its first step: the shape into which a stored one is read."""
@@ -145,6 +153,10 @@ class FlowTrainer:
         rows = self.parts.held_out
         log_df = gather(self, [(member, None)]).log_df(self.stars.w[rows])[0]
         return float(np.average(log_df, weights=self.stars.weight[rows]))
+
+    @cached_property
+    def _solved(self) -> dict[int | None, dict[str, Any]]:
+        return {}
 
     @cached_property
     def _phases(self) -> tuple[Phase, ...]:
@@ -212,12 +224,6 @@ def _as_long_as_the_shortest(batches: Sequence[Batch]) -> Batch:
     """Batches of equal length, stacked: their rows are in random order, so that the last are no worse to lose."""
     rows = min(len(batch.rows) for batch in batches)
     return ensemble.stack([Batch(batch.rows[:rows], batch.weight[:rows]) for batch in batches])
-
-
-def _each_member(start: Callable[[Any, Batch], Any], networks: Any, stars: Batch) -> Any:
-    """Where members that descend together start from."""
-    each = [start(ensemble.member(networks, i), ensemble.member(stars, i)) for i in range(ensemble.size(networks))]
-    return _spread_out(ensemble.stack(each))
 
 
 def _spread_out(tree: Any) -> Any:

@@ -3,7 +3,7 @@
 They set how progress and remaining time are shared out, and what is said before a fit is started.
 """
 
-from core.config import Config, ContinuousConfig, FlowConfig, VelocityConfig
+from core.config import Config, ContinuousConfig, FlowConfig, SpatialDensityConfig, VelocityConfig
 
 START = 6.0
 """Seconds to import and compile, for every task."""
@@ -34,22 +34,20 @@ def seconds_alone(flow: FlowConfig, rows: int) -> float:
         # A layer of a spline costs about as much as one of logistics.
         size = joint.layers * joint.hidden * (joint.hidden + 3 * joint.components)
         return joint.training.length(rows) * _COUPLING_STEP * size * min(joint.training.batch, rows)
-    density, velocity = flow.density, flow.velocity
+    velocity = flow.velocity
     per_step = _COUPLING_STEP * _weights(velocity) * min(velocity.training.batch, rows)
-    density_step = 2.8e-3 * (density.nodes + density.training.batch) / 5120 * density.hidden / 64
-    return velocity.training.length(rows) * per_step + density.training.length(rows) * density_step
+    return velocity.training.length(rows) * per_step + _density_seconds(flow.density, rows)
 
 
 def seconds_at_once(flow: FlowConfig, rows: int, members: int) -> float:
     """To train members in one program on an accelerator, compiling included."""
     if flow.family != "factored":
         return _ACCELERATOR_START + members * seconds_alone(flow, rows) / _GAIN
-    density, velocity = flow.density, flow.velocity
+    velocity = flow.velocity
     work = _weights(velocity) * min(velocity.training.batch, rows)
-    density_work = density.hidden**2 * (density.nodes + density.training.batch)
     steps = velocity.training.length(rows) * (velocity.layers * _LAUNCH + members * _ACCELERATOR_STEP * work)
-    density_steps = density.training.length(rows) * (2 * _LAUNCH + members * _ACCELERATOR_STEP * density_work)
-    return _ACCELERATOR_START + steps + density_steps
+    # Members on one half of the stars share n(x).
+    return _ACCELERATOR_START + steps + min(members, 2) * _density_seconds(flow.density, rows)
 
 
 def potential_seconds(config: Config) -> float:
@@ -62,6 +60,12 @@ def potential_seconds(config: Config) -> float:
 
 
 _CONVEX = 1.4e-5
+
+
+def _density_seconds(density: SpatialDensityConfig, rows: int) -> float:
+    """To solve for ln n(x): the features of the stars, and some steps of Newton's method."""
+    features = 60 + density.waves
+    return features * (2e-9 * rows + 2e-2) + features**2 * 1e-4
 
 
 def _weights(velocity: VelocityConfig) -> int:

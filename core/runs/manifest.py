@@ -20,7 +20,7 @@ from core.phase_space import region as regions
 from core.phase_space.region import Region
 from core.runs.artifacts import read_json
 
-SCHEMA = 1
+SCHEMA = 2
 
 _PLAIN = ("id", "name", "created", "stars", "preset", "parent")
 _SEAL = "sha256"
