@@ -6,12 +6,14 @@ from typing import NamedTuple
 from unittest import mock
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from core import mocks
 from core.config import FlowConfig, preset
 from core.flow import whole
 from core.flow.distribution_function import FlowEnsemble
+from core.flow.factored import DENSITY, FactoredFlow
 from core.flow.family import FlowState
 from core.flow.training import FlowTrainer, flow_trainer, gather
 from core.mocks.system import StationarySystem
@@ -24,11 +26,6 @@ KINDS = ("disc", "sphere")
 
 TINY = {
     "flow.members": 2,
-    "flow.density.hidden": 16,
-    "flow.density.nodes": 1024,
-    "flow.density.training.steps": 120,
-    "flow.density.training.batch": 512,
-    "flow.density.training.patience": 1000,
     "flow.velocity.layers": 3,
     "flow.velocity.hidden": 8,
     "flow.velocity.components": 3,
@@ -122,6 +119,9 @@ def weights_of(tree: object, scale: float, seed: int) -> object:
 def wild_member(trainer: FlowTrainer, seed: int = 0, scale: float = 0.25) -> FlowState:
     """An untrained member with strong weights, normalised as a trained one is."""
     networks = weights_of(trainer.family.networks(jax.random.key(0)), scale, seed)
+    if isinstance(trainer.family, FactoredFlow):
+        some = jax.vmap(trainer.family.skeleton)(jnp.asarray(trainer.stars.w[:1000, :3]))
+        networks[DENSITY] = networks[DENSITY] / (2 * jnp.std(some, 0))  # functions of every size count alike
     rotation = trainer.family.coordinates.orientation(jax.random.key(seed))
     with fewer_draws():
         return trainer.family.finish(networks, rotation, trainer.stars, trainer.stars.w[trainer.parts.held_out])

@@ -16,9 +16,6 @@ from core.runs.registry import Run, create_run
 
 TINY = {
     "flow.members": 2,
-    "flow.density.hidden": 8,
-    "flow.density.nodes": 512,
-    "flow.density.training.steps": 400,
     "flow.velocity.layers": 3,
     "flow.velocity.hidden": 8,
     "flow.velocity.components": 3,

@@ -23,7 +23,7 @@ from core.flow.training import flow_trainer
 
 STARS = (100_000, 1_000_000, 5_600_000)
 MEMBERS = (1, 4, 16)
-FEW_STEPS = {"flow.velocity.training.steps": 200, "flow.density.training.steps": 200}
+FEW_STEPS = {"flow.velocity.training.steps": 200}
 
 
 def main() -> None:

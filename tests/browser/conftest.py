@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, sync_playwright
 REQUIRED = "DEEP_POTENTIAL_REQUIRE_BROWSER"
 TINY = (
     "flow.members=2",
-    "flow.density.training.steps=40",
     "flow.velocity.training.steps=40",
     "sample.flow_stars=4000",
     "sample.scored_points=2000",

@@ -178,7 +178,7 @@ def test_a_stopped_run_is_watched_while_it_may_still_start(run, monitor, told, m
 @pytest.mark.parametrize(
     ("choice", "phases"),
     [
-        ({}, {"density", "velocity"}),
+        ({}, {"velocity"}),
         ({"flow.family": "joint"}, {"likelihood"}),
         ({"flow.family": "continuous"}, {"matching", "likelihood"}),
         ({"flow.family": "continuous", "flow.continuous.match": False}, {"likelihood"}),
@@ -191,15 +191,20 @@ def test_the_curves_are_those_of_the_family(choice, phases, tmp_path, monitor):
 
 def test_the_curves_are_the_held_out_losses_of_every_member(run, monitor):
     monitor.follow(run)
-    lines = [("density", 0, 100, 2.0), ("velocity", 0, 10, 9.0), ("density", 1, 100, 2.5), ("density", 0, 200, 1.5)]
+    lines = [
+        ("matching", 0, 100, 2.0),
+        ("likelihood", 0, 10, 9.0),
+        ("matching", 1, 100, 2.5),
+        ("matching", 0, 200, 1.5),
+    ]
     for phase, member, step, loss in lines:
         report(run, 0.1, phase=phase, member=member, step=step, steps=400, loss=0.0, held_out=loss)
         monitor.refresh()
-    drawn = {phase: monitor.figures[phase]._source.data for phase in ("density", "velocity")}
-    assert drawn["density"]["xs"] == [[100, 200], [100]]
-    assert drawn["density"]["ys"] == [[2.0, 1.5], [2.5]]
-    assert (drawn["velocity"]["xs"], drawn["velocity"]["ys"]) == ([[10]], [[9.0]])
+    drawn = {phase: monitor.figures[phase]._source.data for phase in ("matching", "likelihood")}
+    assert drawn["matching"]["xs"] == [[100, 200], [100]]
+    assert drawn["matching"]["ys"] == [[2.0, 1.5], [2.5]]
+    assert (drawn["likelihood"]["xs"], drawn["likelihood"]["ys"]) == ([[10]], [[9.0]])
     monitor.session.theme = "dark"
     assert {f.figure.background_fill_color for f in monitor.figures.values()} == {DARK.panel}
     monitor.follow(run)
-    assert monitor.figures["density"]._source.data["ys"] == [[2.0, 1.5], [2.5]]
+    assert monitor.figures["matching"]._source.data["ys"] == [[2.0, 1.5], [2.5]]

@@ -114,7 +114,7 @@ def test_more_cores_never_take_longer_and_no_plan_beats_its_longest_chain(name):
         ("flow.members", 2, 4),
         ("flow.velocity.training.steps", 1000, 2000),
         ("flow.velocity.hidden", 16, 32),
-        ("flow.density.nodes", 2048, 4096),
+        ("flow.density.waves", 0, 256),
         ("sample.scored_points", 10_000, 20_000),
         ("potential.members", 4, 8),
         ("pipelines.null_members", 0, 2),

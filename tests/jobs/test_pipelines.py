@@ -21,7 +21,6 @@ from core.runs.registry import Run
 from core.settings import replace
 
 QUICK = TINY | {
-    "flow.density.training.steps": 60,
     "flow.velocity.training.steps": 100,
     "pipelines.bootstrap_members": 3,
     "pipelines.solar_members": 3,

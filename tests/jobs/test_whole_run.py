@@ -87,7 +87,7 @@ def story(place, undisturbed) -> Story:
     told.first_pid = process.pid
     until(lambda: run_status(run).state == "running")
     told.second = place.call("run", "disturbed", "--quiet")
-    until(lambda: trains(run, "0", "density", 0))
+    until(lambda: trains(run, "0", "velocity", 0))
     child = trainer(run)
     request_cancel(run)
     told.seconds_to_stop = until(lambda: gone(child))

@@ -10,15 +10,15 @@ from small_flows import KINDS, SUN, trainer, wild, wild_member
 
 from core import ensemble
 from core.errors import RegionError
-from core.flow.family import Batch
-from core.flow.spatial_density import best_linear, fit_proposal, quadrature
+from core.flow.factored import DENSITY, FactoredFlow
+from core.flow.spatial_density import fit_proposal, quadrature
 from core.flow.training import gather
 from core.mocks import ball
 from core.phase_space.region import Box, Everything, Expression, Shell
 
 
 def ln_n(flow, x):
-    """ln n(x) [kpc⁻³] of the first member, from its network itself."""
+    """ln n(x) [kpc⁻³] of the first member, from its own parameters."""
     state = ensemble.member(flow.states, 0)
     return np.asarray(jax.jit(jax.vmap(lambda point: flow.family.log_density(state, point)))(jnp.asarray(x)))
 
@@ -95,42 +95,28 @@ def test_a_region_that_n_cannot_live_on_is_refused(region, words):
         quadrature(fit_proposal(np.zeros((10, 3)), region), region, SUN, 256)
 
 
-def features_of(rng, count):
-    """Features of uniform points in a ball: two that are nearly alike, as those of the skeleton are, and one odd."""
-    x = ball.draw_uniform(rng, count, 1.0)
-    return np.stack([np.log(np.cosh(x[:, 2] / 0.2)), np.log(np.cosh(x[:, 2] / 0.3)), 5 * x[:, 0]], 1)
-
-
-def test_the_best_linear_density_is_the_true_one():
-    """Of an exponential family, given its exact means: whatever the scale of the features, also far from uniform."""
-    nodes = features_of(np.random.default_rng(0), 20_000)
-    for true in ([-1.0, -0.5, 0.3], [3.0, -9.0, -4.0]):
-        share = np.exp(nodes @ true)
-        mean = share @ nodes / share.sum()
-        scale = np.array([1e-3, 1.0, 1e3])
-        found = best_linear(mean * scale, 10**9, nodes * scale, np.ones(len(nodes))) * scale
-        np.testing.assert_allclose(found, true, rtol=1e-3)
-
-
-def test_the_best_linear_density_of_few_stars_is_finite():
-    """All at one place, or in a volume in which a feature never changes."""
-    nodes = features_of(np.random.default_rng(1), 2000)
-    nodes[:, 2] = 1.0
-    for mean in (nodes[0], nodes.max(0)):
-        assert np.all(np.isfinite(best_linear(mean, 300, nodes, np.ones(len(nodes)))))
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_training_starts_at_the_density_that_has_the_means_of_the_stars(kind):
-    """Maximum likelihood of an exponential family: every feature has the same mean in the stars and in n."""
+def test_n_has_the_means_of_the_stars(kind):
+    """Maximum likelihood of an exponential family: what is always there has the same mean in the stars and in n."""
     made = trainer("factored", kind)
-    phase = made.family.phases(made.stars, made.config)[0]
-    rows = np.asarray(phase.rows(jnp.eye(3)), float)
-    start = phase.start(made.family.networks(jax.random.key(0))["density"], Batch(rows, made.stars.weight))
-    skip = np.asarray(jax.tree.leaves(start["skip"])[0], float)[:, 0]
+    rows = made.parts.rows(0)
+    coefficients = np.asarray(made.family.solved(made.stars, rows)[DENSITY])
     nodes = quadrature(made.stars.proposal, made.stars.region, SUN, 65_536)
-    features = np.asarray(jax.vmap(made.family.coordinates.position)(jnp.asarray(nodes.x)), float)
-    share = nodes.volume * np.exp(features @ skip - np.max(features @ skip))
+    of_nodes, of_stars = (
+        np.asarray(jax.vmap(made.family.skeleton)(jnp.asarray(x))) for x in (nodes.x, made.stars.w[rows, :3])
+    )
+    share = nodes.volume * np.exp(of_nodes @ coefficients - np.max(of_nodes @ coefficients))
+    always = made.family.skeleton.groups == 0
     # The prior gives way by far less than the chance of so many stars.
-    error = rows.std(0) / np.sqrt(len(rows))
-    assert np.all(np.abs(share @ features / share.sum() - rows.mean(0)) < 0.2 * error)
+    error = of_stars.std(0) / np.sqrt(len(rows))
+    assert np.all(np.abs(share @ of_nodes / share.sum() - of_stars.mean(0))[always] < 0.2 * error[always])
+
+
+def test_members_on_one_half_share_n_and_it_is_solved_for_once(monkeypatch):
+    made, solved = dataclasses.replace(trainer("factored", "disc")), []
+    original = FactoredFlow.solved
+    monkeypatch.setattr(FactoredFlow, "solved", lambda *a: solved.append(1) or original(*a))
+    first, again, other = (made._start(jax.random.key(k), half) for k, half in ((0, 0), (1, 0), (2, 1)))
+    assert len(solved) == 2
+    np.testing.assert_array_equal(first[DENSITY], again[DENSITY])
+    assert not np.allclose(first[DENSITY], other[DENSITY])

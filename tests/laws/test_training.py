@@ -20,7 +20,7 @@ from core.phase_space.region import Shell
 from core.phase_space.sample import PhaseSpaceSample
 from core.runs.trees import from_arrays, to_arrays
 
-PHASES = {"factored": ["density", "velocity"], "joint": ["likelihood"], "continuous": ["matching", "likelihood"]}
+PHASES = {"factored": ["velocity"], "joint": ["likelihood"], "continuous": ["matching", "likelihood"]}
 
 
 @pytest.mark.parametrize("family", PHASES)
