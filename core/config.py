@@ -163,6 +163,10 @@ class NetworkConfig:
     penalty: float = setting(1.0, "weight λ of negative density", low=0.0)
     l2: float = setting(1e-6, "penalty on the squared weights", low=0.0)
     target: str = setting("ln_f", "stationarity of ln f, or of f as published", choices=("ln_f", "f"))
+    warm_start: bool = setting(True, "begin at the potential of the convex solver")
+    warming: OptimizationConfig = section(
+        lambda: OptimizationConfig(steps=1500, epochs=200, batch=1024, learning_rate=3e-3, weight_decay=0.0)
+    )
     training: OptimizationConfig = section(
         lambda: OptimizationConfig(steps=6000, epochs=200, batch=1024, learning_rate=3e-3, weight_decay=0.0)
     )

@@ -3,8 +3,9 @@
     L = ln ⟨ asinh(α|R|)/α + λ asinh(β max(-∇²Φ, 0))/β ⟩ + l2 Σ weights²
 
 The residual is in units of its size without any force and the density in units of the scatter that the force implies,
-so that α, β and λ are numbers of order one. Known to collapse to a constant when l2 is large, and to leave a few per
-cent of the volume with negative density; the convex solver beside it does neither.
+so that α, β and λ are numbers of order one. It begins with random weights, as published, or with the forces of another
+potential. Known to collapse to a constant when l2 is large, which is found and said, and to leave a few per cent of the
+volume with negative density; the convex solver beside it does neither.
 """
 
 import itertools
@@ -17,10 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from core.config import NetworkConfig
 from core.ensemble import median
+from core.errors import TrainingError
 from core.optimization import Descent, Progress
 from core.phase_space.sample import ScoredSample
 from core.potential.fields import laplacian_density
@@ -99,9 +101,10 @@ def network_descent(model: NetworkModel, config: NetworkConfig) -> Descent:
 
 @dataclass(frozen=True)
 class NetworkProblem:
-    """A scored sample in the network's units, in random order, with the last tenth held out."""
+    """A scored sample in the network's units, in random ``order``, with the last tenth held out."""
 
     rows: Float[np.ndarray, "n d"]
+    order: Int[np.ndarray, " n"]
     centre: Float[np.ndarray, "3"]
     length: float
     energy: float
@@ -145,16 +148,65 @@ def network_problem(
         ]
     )
     order = np.random.default_rng(seed).permutation(len(rows))
-    return NetworkProblem(rows[order].astype(np.float32), centre, length, energy, free, fixed)
+    return NetworkProblem(rows[order].astype(np.float32), order, centre, length, energy, free, fixed)
 
 
-def fit_network(problem: NetworkProblem, model: NetworkModel, descent: Descent, seed: int) -> Iterator[Progress]:
-    """Train the network of ``seed`` on the problem; yields after every report."""
+class Beginning(NamedTuple):
+    """Forces ∇Φ [(km/s)²/kpc] at the places of a scored sample, and Ω_p [km/s/kpc]: where the network may begin."""
+
+    gradient: Float[np.ndarray, "n 3"]
+    pattern_speed: float | None
+
+
+def warming_descent(model: NetworkModel, config: NetworkConfig) -> Descent:
+    """The mean squared error of ∇Φ over rows (u, ∇Φ) in the units of the network."""
+
+    def loss(parameters: Any, rows: Float[Array, "b 6"], key: jax.Array) -> Float[Array, ""]:
+        gradient = jax.vmap(jax.grad(nnx.merge(_graph(model), parameters)))(rows[:, :3])
+        return jnp.mean(jnp.sum((gradient - rows[:, 3:]) ** 2, 1))
+
+    return Descent(loss, config.warming)
+
+
+def warmed(
+    problem: NetworkProblem, model: NetworkModel, descent: Descent, beginning: Beginning, seed: int
+) -> dict[str, Any]:
+    """The parameters of the network of ``seed`` that has nearly the forces of a beginning."""
     key = jax.random.key(seed)
-    network = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(key)))
-    initial = {"network": network, "turn": jnp.zeros(())}
+    target = beginning.gradient[problem.order] * problem.length / problem.energy
+    rows = jnp.asarray(np.column_stack([problem.rows[:, :3], target]), jnp.float32)
+    held = len(rows) // 10
+    start = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(key)))
+    *_, last = descent.run(start, rows[:-held], rows[-held:], key=key)
+    speed = beginning.pattern_speed
+    turn = speed / SPEED if problem.free_speed and speed is not None and np.isfinite(speed) else 0.0
+    return {"network": last.state.best, "turn": jnp.asarray(turn)}
+
+
+def fit_network(
+    problem: NetworkProblem, model: NetworkModel, descent: Descent, seed: int, initial: dict[str, Any] | None = None
+) -> Iterator[Progress]:
+    """Train the network of ``seed`` on the problem, from ``initial`` parameters or random ones; yields reports.
+
+    Raises TrainingError where the network has collapsed: where it explains the stars no better than no force does.
+    """
+    key = jax.random.key(seed)
+    if initial is None:
+        network = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(key)))
+        initial = {"network": network, "turn": jnp.zeros(())}
     held_out = jnp.asarray(problem.held_out)
-    return descent.run(initial, jnp.asarray(problem.training), held_out, key=key)
+    for report in descent.run(initial, jnp.asarray(problem.training), held_out, key=key):
+        yield report
+    without_force = jax.tree.map(jnp.zeros_like, initial)
+    if not report.state.best_loss < jax.jit(descent.loss)(without_force, held_out, key) - _LEAST_GAIN:
+        raise TrainingError(
+            "the network has collapsed: it explains the stars no better than no force at all; "
+            "lower potential.network.l2, or train longer"
+        )
+
+
+_LEAST_GAIN = 0.01
+"""Of the published loss, a logarithm: one per cent."""
 
 
 def network_state(problem: NetworkProblem, best: dict[str, Any]) -> NetworkState:

@@ -26,6 +26,7 @@ from core.potential.fields import PotentialEnsemble, PotentialModel
 from core.potential.galaxy import GalaxyFit, GalaxyModel, GalaxyState, fit_galaxy
 from core.potential.linear import LinearFit, design, solve
 from core.potential.neural import (
+    Beginning,
     NetworkModel,
     NetworkState,
     PotentialNetwork,
@@ -34,6 +35,8 @@ from core.potential.neural import (
     network_pattern_speed,
     network_problem,
     network_state,
+    warmed,
+    warming_descent,
 )
 from core.potential.reference_frame import reference_frame
 from core.potential.tracer_density import TracerBasis, disc_tracers, kinematic_centre, sphere_tracers
@@ -178,14 +181,25 @@ def fit_network_member(
         sample = _with_convex_density(sample, config, sun, seed)
     problem = network_problem(sample, frame, config.network, config.pattern_speed, seed)
     model = NetworkModel(config.network.layers, config.network.hidden)
-    for report in fit_network(problem, model, _network_descent(model, config.network), seed):
+    initial = None
+    if config.network.warm_start:
+        beginning = _convex_beginning(sample, config, sun, seed)
+        initial = warmed(problem, model, _warming_descent(model, config.network), beginning, seed)
+    for report in fit_network(problem, model, _network_descent(model, config.network), seed, initial):
         state = network_state(problem, report.state.best)
         speed = network_pattern_speed(problem, state) if frame.rotates else None
         yield report, PotentialMember(state, speed)
 
 
-_network_descent = lru_cache(maxsize=4)(network_descent)
+_network_descent, _warming_descent = lru_cache(maxsize=4)(network_descent), lru_cache(maxsize=4)(warming_descent)
 """One compiled program for all members of an ensemble."""
+
+
+def _convex_beginning(sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, seed: int) -> Beginning:
+    """The forces of the convex solver at the scored points."""
+    member, _ = fit_convex(sample, config, sun, seed=seed, bootstrap=False)
+    convex = PotentialEnsemble(LinearModel(config.harmonics), ensemble.stack([member.state]), None)
+    return Beginning(-convex.acceleration(sample.w[:, :3])[0], member.pattern_speed)
 
 
 def state_template(

@@ -55,11 +55,11 @@ def measure(case: str, stars: int, seed: int, settings: list[str]) -> dict[str, 
     """The figures of one fit."""
     with tempfile.TemporaryDirectory() as work:
         place = Path(work)
-        _command(place, "mock", case, "--stars", stars, "--seed", seed, "--out", "stars.parquet")
+        command(place, "mock", case, "--stars", stars, "--seed", seed, "--out", "stars.parquet")
         truth = json.loads((place / "stars.parquet.truth.json").read_text())
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assignments = [part for s in settings for part in ("--set", s)]
-        _command(place, "fit", "stars.parquet", "--quiet", *assignments)
+        command(place, "fit", "stars.parquet", "--quiet", *assignments)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         figures = _compare(place, mocks.from_truth(truth), seed)
         figures["cpu_s"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -79,7 +79,7 @@ def _compare(place: Path, system: mocks.StationarySystem, seed: int) -> dict[str
         for name, part in (("score_x", slice(0, 3)), ("score_v", slice(3, 6))):
             error = np.linalg.norm((fit["score_best"] - score)[real, part], axis=1)
             figures[name] = float(np.median(error) / np.median(np.linalg.norm(score[real, part], axis=1)))
-    x = _trusted(rng, 8192, system)
+    x = trusted(rng, 8192, system)
     fit = evaluate_run(run.flow, run.potential, np.hstack([x, 0 * x]), has_velocity=False)
     true = system.acceleration(x)
     error = np.linalg.norm(fit["acceleration_best"] - true, axis=1) / np.linalg.norm(true, axis=1)
@@ -93,7 +93,7 @@ def _compare(place: Path, system: mocks.StationarySystem, seed: int) -> dict[str
     return figures
 
 
-def _trusted(rng: np.random.Generator, n: int, system: mocks.StationarySystem) -> np.ndarray:
+def trusted(rng: np.random.Generator, n: int, system: mocks.StationarySystem) -> np.ndarray:
     """Points in 0.3 to 3 scale lengths of a sphere, in 0.1 to 0.8 kpc of a ball about the Sun."""
     direction = rng.normal(size=(n, 3))
     if system.frame == "inertial":
@@ -103,7 +103,8 @@ def _trusted(rng: np.random.Generator, n: int, system: mocks.StationarySystem) -
     return direction / np.linalg.norm(direction, axis=1)[:, None] * radius[:, None]
 
 
-def _command(place: Path, *arguments: object) -> None:
+def command(place: Path, *arguments: object) -> None:
+    """Run ``deep-potential`` in a directory."""
     command = [sys.executable, "-m", "core", *map(str, arguments)]
     subprocess.run(command, check=True, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -49,7 +49,9 @@ def test_that_of_few_stars_is_finite():
 
 def test_derivatives_are_those_of_the_value():
     rng = np.random.default_rng(1)
-    problem = _Problem(rng.normal(size=3) / 9, 1e3, rng.normal(size=(500, 3)), np.log(rng.uniform(1, 2, 500)))
+    problem = _Problem(
+        rng.normal(size=3) / 9, 1e3, rng.normal(size=(500, 3)), np.log(rng.uniform(1, 2, 500)), np.zeros(3, int)
+    )
     c, none, step = rng.normal(size=3) / 3, np.zeros(3), 1e-4
     slope, curvature = problem.derivatives(c)
     for i, e in enumerate(np.eye(3) * step):

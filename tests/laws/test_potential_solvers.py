@@ -204,6 +204,7 @@ def test_the_configuration_names_the_model(settings, kind, model):
 
 
 SMALL = {"solver": "network", "network.hidden": 8, "network.layers": 2, "network.training.batch": 128}
+COLD = {**SMALL, "network.warm_start": False}
 
 
 @pytest.mark.parametrize("target", ["ln_f", "f"])
@@ -213,7 +214,7 @@ def test_the_network_descends_to_a_coarse_potential(target):
     The amplitude comes first, so its slope is the test; a wrong sign or unit anywhere would show as a factor.
     """
     training = {"network.training.steps": 500, "network.training.learning_rate": 0.02, "network.target": target}
-    config = configured("freeman", **SMALL, **training)
+    config = configured("freeman", **COLD, **training)
     reports = list(fit_network_member(scored("freeman"), config, SUN, seed=1))
     losses = [progress.held_out for progress, _ in reports]
     assert min(losses) < losses[0] - 0.5
@@ -226,17 +227,36 @@ def test_the_network_descends_to_a_coarse_potential(target):
 
 
 def test_a_network_keeps_a_fixed_pattern_speed():
-    config = configured("freeman", pattern_speed="25", **SMALL, **{"network.training.steps": 10})
-    *_, (_, member) = fit_network_member(scored("freeman", 1000), config, SUN, seed=1)
+    config = configured("freeman", pattern_speed="25", **SMALL, **{"network.training.steps": 200})
+    *_, (_, member) = fit_network_member(scored("freeman"), config, SUN, seed=1)
     assert member.pattern_speed == 25.0
     assert gather(config, [member]).best_pattern_speed == 25.0
+
+
+def test_a_network_may_begin_at_the_convex_potential():
+    """After ten steps of the published loss it is nearer to the truth than one from random weights after hundreds."""
+    training = {"network.training.steps": 10, "network.training.learning_rate": 1e-4}
+    config = configured("freeman", **SMALL, **training)
+    *_, (_, member) = fit_network_member(scored("freeman"), config, SUN, seed=1)
+    error, slope, _ = judged("freeman", member, config)
+    assert error < 0.03
+    assert slope == pytest.approx(1, abs=0.03)
+    assert abs(member.pattern_speed - 20) < 0.5
+
+
+def test_a_network_that_collapsed_is_refused():
+    """With a strong penalty of its weights it ends as a constant, which any loss would call an answer."""
+    training = {"network.training.steps": 300, "network.l2": 10.0}
+    with pytest.raises(TrainingError, match=r"the network has collapsed.*lower potential\.network\.l2"):
+        for _ in fit_network_member(scored("freeman", 1000), configured("freeman", **SMALL, **training), SUN, seed=1):
+            pass
 
 
 def test_negative_density_is_penalised_and_an_inertial_frame_has_no_pattern_speed():
     """λ does what it says: without it a third of the volume is repulsive after as few steps, with it much less."""
     negative = []
     for penalty in (0.0, 10.0):
-        settings = {**SMALL, "network.training.steps": 100, "network.penalty": penalty}
+        settings = {**COLD, "network.training.steps": 100, "network.penalty": penalty}
         config = configured("plummer", **settings)
         *_, (_, member) = fit_network_member(scored("plummer", 1000), config, SUN, seed=1)
         assert member.pattern_speed is None
