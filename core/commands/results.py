@@ -61,10 +61,12 @@ def sample(run: str, n: int, seed: int, out: Path, runs: str | None) -> None:
 def scalars(run: str, as_json: bool, as_csv: bool, as_latex: bool, runs: str | None) -> None:
     """Print the scalars of RUN: best estimate, and median with its 16–84 % interval for each pipeline."""
     from core.diagnostics import scalar_tables
+    from core.runs.readings import steadiness
 
     if as_json + as_csv + as_latex > 1:
         raise click.UsageError("Choose one of --json, --csv and --latex.")
-    document = find_run(run, runs_root(runs)).scalars
+    found = find_run(run, runs_root(runs))
+    document = found.scalars
     if as_json:
         say(json.dumps(document))
     elif as_csv:
@@ -73,6 +75,8 @@ def scalars(run: str, as_json: bool, as_csv: bool, as_latex: bool, runs: str | N
         say(scalar_tables.latex(document))
     else:
         say(scalar_tables.plain(document))
+        if steady := steadiness(found):
+            say(f"stationarity: {steady.sentence}")
 
 
 @click.command()

@@ -10,13 +10,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from core import mocks
+from core import ensemble, mocks
 from core.array_types import PhaseSpace
 from core.catalog.resolve import open_catalogue
 from core.diagnostics.budget import correlations
 from core.diagnostics.scalars import scalar_draws
 from core.diagnostics.star_counts import slopes
 from core.diagnostics.stationarity import PatternSpeedVerdict, median_share
+from core.diagnostics.steadiness import Steadiness, steadiness
 from core.errors import TrainingError
 from core.flow.distribution_function import FlowEnsemble
 from core.jobs.execution import Task
@@ -24,6 +25,7 @@ from core.jobs.flow_training import train_flows
 from core.jobs.potential_fitting import fit_potentials
 from core.phase_space.sample import ScoredSample
 from core.pipelines import RESAMPLED, flows_per_draw
+from core.potential.reference_frame import reference_frame
 from core.runs import products, readings, star_files
 from core.runs.artifacts import write_json
 from core.runs.registry import Run
@@ -119,9 +121,22 @@ def read_off_scalars(task: Task) -> list[Path]:
     document: dict[str, Any] = {s.name: s.to_json() | {"correlations": relations[s.name]} for s in scalars}
     if "pattern_speed" in document:
         document["pattern_speed"] |= _verdict(run).to_json()
-    path = run.products / "scalars.json"
-    write_json(path, document)
-    return [path]
+    paths = [run.products / "scalars.json"]
+    write_json(paths[0], document)
+    if found := _steadiness(run):
+        paths.append(run.products / products.STEADINESS)
+        write_json(paths[1], found.to_json())
+    return paths
+
+
+def _steadiness(run: Run) -> Steadiness | None:
+    """How far f is from stationary in the best fit."""
+    config, potential = run.manifest.config, run.potential
+    sample = products.read_scored(products.scored_path(run.products, products.MAIN))
+    acceleration = ensemble.median(potential.acceleration(sample.w[:, :3]))
+    frame = reference_frame(config.potential.frame, config.solar)
+    # NaN where nothing turns at all.
+    return steadiness(sample, frame, acceleration, float(np.nan_to_num(potential.best_pattern_speed or 0.0)))
 
 
 def _verdict(run: Run) -> PatternSpeedVerdict:

@@ -5,8 +5,11 @@ from core.catalog.catalogue import Catalogue
 from core.diagnostics.profiles import Profile, galactic_profiles
 from core.diagnostics.scalars import trusted_shell
 from core.diagnostics.slices import Slicer
+from core.diagnostics.steadiness import Steadiness, from_json
+from core.errors import CorruptArtifactError
 from core.pipelines import NULL, TITLES
-from core.runs.products import potentials_path
+from core.runs.artifacts import read_json
+from core.runs.products import STEADINESS, potentials_path
 from core.runs.registry import Run
 
 
@@ -25,6 +28,20 @@ def slicer(run: Run, catalogue: Catalogue) -> Slicer:
         region=region.spatial_part(),
         trusted=trusted_shell(config, region) & region.spatial_part(),
     )
+
+
+def steadiness(run: Run) -> Steadiness | None:
+    """How far the f of a run is from stationary; None where it is not known.
+
+    CorruptArtifactError where the file is damaged.
+    """
+    if not run.has(STEADINESS):
+        return None
+    path = run.products / STEADINESS
+    try:
+        return from_json(read_json(path))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptArtifactError(f"{path} is damaged: {error!r}") from error
 
 
 def profiles(run: Run, catalogue: Catalogue) -> tuple[Profile, ...]:

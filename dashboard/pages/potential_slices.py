@@ -20,6 +20,7 @@ from dashboard.profile_panel import ProfilePanel
 from dashboard.run_picker import pattern_speed_words
 from dashboard.services import Services
 from dashboard.session import Session
+from dashboard.steadiness_panel import SteadinessPanel
 from dashboard.widgets import Latest, caption, card, facts, later, number, one_update, text, with_document
 
 PLANES = (("z", "x", "y"), ("x", "y", "z"), ("y", "x", "z"))
@@ -50,6 +51,7 @@ class PotentialSlices(pn.viewable.Viewer):
         ]
         self.profile = ProfileFigure()
         self.profiles = ProfilePanel(session, services, run)
+        self.steadiness = SteadinessPanel(session, run)
         self._under = text('<p class="muted">evaluating the potential …</p>')
         for fig in self.figures:
             fig.on_tap(lambda place: with_document(self._tapped, place))
@@ -181,7 +183,7 @@ class PotentialSlices(pn.viewable.Viewer):
         )
         numbers = pn.Column(under, *self._trust(), min_width=280, margin=0, styles={"flex": "1 1 280px"})
         slices = pn.FlexBox(pictures, numbers, gap="12px", align_items="flex-start", margin=0)
-        return pn.Column(slices, self.profiles, sizing_mode="stretch_width", margin=0)
+        return pn.Column(slices, self.profiles, self.steadiness, sizing_mode="stretch_width", margin=0)
 
 
 _HALF = {"flex": "1 1 300px", "min-width": "0"}
