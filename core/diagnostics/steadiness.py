@@ -2,8 +2,9 @@
 
 The residual of the collisionless Boltzmann equation is noise of the flows, and beyond it whatever is not stationary.
 Members on disjoint halves of the stars have independent noise, so the mean product of their two residuals holds what
-both see: disequilibrium, or a bias that all flows share, which in stationary mocks is 1 to 2 per cent. Shares are of
-the change of ln f along the orbits, V · ∂ln f/∂x, root mean square.
+both see: disequilibrium, or a bias that all flows share, which in stationary mocks is 1 to 2 per cent. Its *floor* is
+what would be left if every cell could choose a force of its own: what no potential can remove (PHYSICS 3). Shares are
+of the change of ln f along the orbits, V · ∂ln f/∂x, root mean square.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from core.array_types import PerStar, Positions
+from core.array_types import Mask, PerStar, Positions
 from core.phase_space.sample import ScoredSample
 from core.potential.boltzmann import residual
 from core.potential.reference_frame import ReferenceFrame
@@ -22,8 +23,8 @@ PLANES = ((0, 1), (0, 2))
 _CELLS = 10
 _FEWEST = 100
 """Points in a cell below which nothing is said of it."""
-_CLIPPED = 0.995
-"""Quantile beyond which products are cut: scores at the edges of f are wild."""
+_USED = 0.995
+"""Quantile of the residuals beyond which points are left out: scores at the edges of f are wild."""
 SHARED_BIAS = 0.02
 """What is left in stationary mocks, whose flows are alike in what they smooth."""
 
@@ -35,6 +36,7 @@ class SteadinessMap:
     axes: str
     edges: Float[np.ndarray, "e"]
     unexplained: Float[np.ndarray, "c c"]
+    floor: Float[np.ndarray, "c c"]
     noise: Float[np.ndarray, "c c"]
     points: Int[np.ndarray, "c c"]
 
@@ -44,6 +46,7 @@ class Steadiness:
     """The shares over all points, and maps of them."""
 
     unexplained: float
+    floor: float
     noise: float
     maps: tuple[SteadinessMap, ...]
 
@@ -55,7 +58,10 @@ class Steadiness:
     @property
     def sentence(self) -> str:
         """What may be said of it."""
-        words = f"{100 * self.unexplained:.1f} % of the change of f along the orbits is left unexplained"
+        words = (
+            f"{100 * self.unexplained:.1f} % of the change of f along the orbits is left unexplained "
+            f"({100 * self.floor:.1f} % whatever the force)"
+        )
         if self.is_steady:
             return f"{words}, no more than in stationary mocks (1 to 2 %)"
         here = self.maps[0]
@@ -70,6 +76,7 @@ class Steadiness:
         """Plain values; :func:`from_json` is the inverse."""
         return {
             "unexplained": self.unexplained,
+            "floor": self.floor,
             "noise": self.noise,
             "sentence": self.sentence,
             "maps": [
@@ -77,6 +84,7 @@ class Steadiness:
                     "axes": m.axes,
                     "edges": m.edges.tolist(),
                     "unexplained": _plain(m.unexplained),
+                    "floor": _plain(m.floor),
                     "noise": _plain(m.noise),
                     "points": m.points.tolist(),
                 }
@@ -92,12 +100,13 @@ def from_json(values: Mapping[str, Any]) -> Steadiness:
             str(m["axes"]),
             np.asarray(m["edges"], float),
             np.asarray(m["unexplained"], float),
+            np.asarray(m["floor"], float),
             np.asarray(m["noise"], float),
             np.asarray(m["points"], int),
         )
         for m in values["maps"]
     )
-    return Steadiness(float(values["unexplained"]), float(values["noise"]), maps)
+    return Steadiness(float(values["unexplained"]), float(values["floor"]), float(values["noise"]), maps)
 
 
 def steadiness(
@@ -106,55 +115,75 @@ def steadiness(
     """Of a scored sample with a force at its points; None without members on two halves, or without n(x)."""
     if sample.conditional or not all(np.any(sample.half == half) for half in (0, 1)):
         return None
-    products = _Products.of(sample, frame, acceleration, pattern_speed)
-    reach = float(np.max(np.abs(sample.w[:, :3])))
-    edges = np.linspace(-reach, reach, _CELLS + 1)
-    maps = tuple(_mapped(products, sample.w[:, :3], edges, plane) for plane in PLANES)
-    everything = np.zeros(len(sample), int)
-    (unexplained,), (noise,) = products.shares(everything, 1)
-    return Steadiness(float(unexplained), float(noise), maps)
+    halves = [_Half.of(sample, half, frame, acceleration, pattern_speed) for half in (0, 1)]
+    used = np.all([np.abs(h.residual) <= np.quantile(np.abs(h.residual), _USED) for h in halves], 0)
+    one, other = (h.take(used) for h in halves)
+    x = sample.w[used, :3]
+    edges = np.linspace(-1, 1, _CELLS + 1) * float(np.max(np.abs(x)))
+    maps = tuple(_mapped(one, other, x, edges, plane) for plane in PLANES)
+    # The floor of the whole is that of the cells, weighted by what they hold.
+    (unexplained,), _, (noise,) = _shares(one, other, np.zeros(len(x), int), 1)
+    weight = maps[0].points * np.isfinite(maps[0].floor)
+    floor = np.sqrt(np.nansum(weight * maps[0].floor ** 2) / max(weight.sum(), 1))
+    return Steadiness(float(unexplained), float(floor), float(noise), maps)
 
 
 def _mapped(
-    products: "_Products", x: Positions, edges: Float[np.ndarray, "e"], plane: tuple[int, int]
+    one: "_Half", other: "_Half", x: Positions, edges: Float[np.ndarray, "e"], plane: tuple[int, int]
 ) -> SteadinessMap:
     column, row = (np.clip(np.digitize(x[:, axis], edges) - 1, 0, _CELLS - 1) for axis in plane)
     cell, cells = row * _CELLS + column, _CELLS**2
     points = np.bincount(cell, minlength=cells)
-    shares = [np.where(points >= _FEWEST, share, np.nan) for share in products.shares(cell, cells)]
-    unexplained, noise, points = (values.reshape(_CELLS, _CELLS) for values in (*shares, points))
-    return SteadinessMap("".join("xyz"[axis] for axis in plane), edges, unexplained, noise, points)
+    shares = [np.where(points >= _FEWEST, share, np.nan) for share in _shares(one, other, cell, cells)]
+    unexplained, floor, noise = (share.reshape(_CELLS, _CELLS) for share in shares)
+    axes = "".join("xyz"[axis] for axis in plane)
+    return SteadinessMap(axes, edges, unexplained, floor, noise, points.reshape(_CELLS, _CELLS))
 
 
 @dataclass(frozen=True)
-class _Products:
-    """Of every point: residuals of the halves with each other and with themselves, and the size of the streaming."""
+class _Half:
+    """What the members of one half say at every point: residual, streaming and ∂ln f/∂v."""
 
-    common: PerStar
-    own: PerStar
-    size: PerStar
+    residual: PerStar
+    streaming: PerStar
+    score_v: Float[np.ndarray, "n 3"]
 
     @classmethod
     def of(
-        cls, sample: ScoredSample, frame: ReferenceFrame, acceleration: Positions, pattern_speed: float
-    ) -> "_Products":
-        scores = [np.median(sample.score[sample.half == half], 0) for half in (0, 1)]
-        one, other = (residual(frame, sample.w, score, acceleration, pattern_speed) for score in scores)
-        first, second = (frame.streaming(sample.w, score) for score in scores)
-        return cls(_clipped(one * other), _clipped((one**2 + other**2) / 2), _clipped(first * second))
+        cls, sample: ScoredSample, half: int, frame: ReferenceFrame, acceleration: Positions, pattern_speed: float
+    ) -> "_Half":
+        score = np.median(sample.score[sample.half == half], 0).astype(float)
+        found = residual(frame, sample.w, score, acceleration, pattern_speed)
+        return cls(found, frame.streaming(sample.w, score), score[:, 3:])
 
-    def shares(
-        self, cell: Int[np.ndarray, " n"], cells: int
-    ) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
-        """The unexplained share in each cell, and that of the noise of the mean of both halves."""
-        common, own, size = (np.bincount(cell, v, minlength=cells) for v in (self.common, self.own, self.size))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.sqrt(np.maximum(common, 0) / size), np.sqrt(np.maximum(own - common, 0) / 2 / size)
+    def take(self, rows: Mask) -> "_Half":
+        """The points of ``rows``."""
+        return _Half(self.residual[rows], self.streaming[rows], self.score_v[rows])
 
 
-def _clipped(values: PerStar) -> PerStar:
-    limit = np.quantile(np.abs(values), _CLIPPED)
-    return np.clip(values, -limit, limit)
+def _shares(
+    one: _Half, other: _Half, cell: Int[np.ndarray, " n"], cells: int
+) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+    """The unexplained share in each cell, its floor, and the noise of the mean of both halves."""
+
+    def summed(values: Float[np.ndarray, "n *rest"]) -> Float[np.ndarray, "c *rest"]:
+        total = np.zeros((cells, *values.shape[1:]))
+        np.add.at(total, cell, values)
+        return total
+
+    common, own = summed(one.residual * other.residual), summed((one.residual**2 + other.residual**2) / 2)
+    size = summed(one.streaming * other.streaming)
+    # A force of the cell's own takes out what goes along ∂ln f/∂v, in products of the halves.
+    products = summed(one.score_v[:, :, None] * other.score_v[:, None, :])
+    moments = summed(one.residual[:, None] * other.score_v + other.residual[:, None] * one.score_v) / 2
+    force = np.linalg.pinv((products + np.swapaxes(products, 1, 2)) / 2) @ moments[:, :, None]
+    removed = np.sum(moments * force[:, :, 0], 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (
+            np.sqrt(np.maximum(common, 0) / size),
+            np.sqrt(np.maximum(common - np.maximum(removed, 0), 0) / size),
+            np.sqrt(np.maximum(own - common, 0) / 2 / size),
+        )
 
 
 def _plain(values: Float[np.ndarray, "c c"]) -> list[list[float | None]]:

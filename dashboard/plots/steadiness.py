@@ -28,12 +28,12 @@ def _figure(found: SteadinessMap, high: float, palette: Palette) -> figure:
         tools="pan,wheel_zoom,reset,save",
     )
     place = {"x": [low], "y": [low], "dw": [reach - low], "dh": [reach - low]}
-    shares = {"unexplained": [100 * found.unexplained], "noise": [100 * found.noise], "points": [found.points]}
+    shares = {name: [100 * getattr(found, name)] for name in ("unexplained", "floor", "noise")}
+    source = ColumnDataSource({**place, **shares, "points": [found.points]})
     mapper = LinearColorMapper(list(palette.sequential), low=0, high=100 * high, nan_color="rgba(0,0,0,0)")
-    image = fig.image(
-        "unexplained", "x", "y", "dw", "dh", source=ColumnDataSource({**place, **shares}), color_mapper=mapper
-    )
-    tips = [("unexplained", "@unexplained{0.0} %"), ("noise", "@noise{0.0} %"), ("points", "@points{0,0}")]
+    image = fig.image("unexplained", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
+    tips = [("unexplained", "@unexplained{0.0} %"), ("whatever the force", "@floor{0.0} %"), ("noise", "@noise{0.0} %")]
+    tips.append(("points", "@points{0,0}"))
     fig.add_tools(HoverTool(renderers=[image], tooltips=tips))
     fig.add_layout(slim_bar(image, ticker=BasicTicker(desired_num_ticks=5)), "right")
     fig.grid.visible = False

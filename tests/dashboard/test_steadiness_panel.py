@@ -20,8 +20,10 @@ def found(unexplained=0.04):
     shares = np.full((10, 10), unexplained)
     shares[0, 0], shares[7, 8] = np.nan, 2 * unexplained
     points = np.full((10, 10), 500)
-    maps = tuple(SteadinessMap(axes, edges, shares * k, shares / 3, points) for axes, k in (("xy", 1), ("xz", 2)))
-    return Steadiness(unexplained, 0.05, maps)
+    maps = tuple(
+        SteadinessMap(axes, edges, shares * k, shares / 2, shares / 3, points) for axes, k in (("xy", 1), ("xz", 2))
+    )
+    return Steadiness(unexplained, 0.02, 0.05, maps)
 
 
 @pytest.fixture
