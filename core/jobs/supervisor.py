@@ -12,11 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+from core.config import Config
 from core.errors import CancelledError, DeepPotentialError
-from core.jobs.machine import is_for_accelerator
+from core.jobs.machine import is_for_accelerator, this_machine
 from core.jobs.ownership import CANCEL_FILE
 from core.jobs.task import ERROR_FILE, is_done
 from core.runs.artifacts import read_json
+from core.runs.manifest import TaskSpec
 from core.runs.registry import open_run
 
 _GRACE = 3.0
@@ -50,7 +52,7 @@ def supervise(run_path: str, task_id: str, *needs: str) -> str:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=_environment(accelerated=is_for_accelerator(run.manifest.task(task_id), run.manifest.config)),
+            env=_environment(run.manifest.task(task_id), run.manifest.config),
             start_new_session=True,
         )
     try:
@@ -95,17 +97,20 @@ def _lower_priority(pid: int, nice: int) -> None:
             os.setpriority(os.PRIO_PROCESS, pid, nice)
 
 
-def _environment(*, accelerated: bool) -> dict[str, str]:
+def _environment(task: TaskSpec, config: Config) -> dict[str, str]:
     """One XLA thread per process: trainings run side by side, one per core, at half the cost of a threaded one.
 
-    An accelerator is left to the tasks that gain from it; they take memory as they need it, so that two runs find room.
+    An accelerator is left to the tasks that gain from it, one at a time and with all threads. They take memory as they
+    need it, so that two runs find room.
     """
+    machine = this_machine()
+    if machine.accelerated and is_for_accelerator(task, config):
+        return {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ}
     flags = os.environ.get("XLA_FLAGS", "")
     single = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    place = {} if accelerated else {"JAX_PLATFORMS": "cpu"}
-    as_needed = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    return {**as_needed, **os.environ, **threads, **place, "XLA_FLAGS": f"{flags} {single}".strip()}
+    place = {"JAX_PLATFORMS": "cpu"} if machine.accelerated else {}
+    return {**os.environ, **threads, **place, "XLA_FLAGS": f"{flags} {single}".strip()}
 
 
 def _failure(task_id: str, directory: Path, code: int) -> TaskFailedError:
