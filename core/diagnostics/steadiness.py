@@ -20,7 +20,9 @@ from core.potential.boltzmann import residual
 from core.potential.reference_frame import ReferenceFrame
 
 PLANES = ((0, 1), (0, 2))
-_CELLS = 10
+_CELLS, _POINTS = (4, 10), 300
+"""Fewest and most cells along an axis, and how many points one should hold."""
+
 _FEWEST = 100
 """Points in a cell below which nothing is said of it."""
 _USED = 0.995
@@ -65,6 +67,8 @@ class Steadiness:
         if self.is_steady:
             return f"{words}, no more than in stationary mocks (1 to 2 %)"
         here = self.maps[0]
+        if not np.isfinite(here.unexplained).any():
+            return f"{words}, more than in stationary mocks (1 to 2 %); there are too few points to say where"
         row, column = np.unravel_index(np.nanargmax(here.unexplained), here.unexplained.shape)
         x, y = (here.edges[i] / 2 + here.edges[i + 1] / 2 for i in (column, row))
         return (
@@ -119,7 +123,8 @@ def steadiness(
     used = np.all([np.abs(h.residual) <= np.quantile(np.abs(h.residual), _USED) for h in halves], 0)
     one, other = (h.take(used) for h in halves)
     x = sample.w[used, :3]
-    edges = np.linspace(-1, 1, _CELLS + 1) * float(np.max(np.abs(x)))
+    cells = int(np.clip(np.sqrt(len(x) / _POINTS), *_CELLS))
+    edges = np.linspace(-1, 1, cells + 1) * float(np.max(np.abs(x)))
     maps = tuple(_mapped(one, other, x, edges, plane) for plane in PLANES)
     # The floor of the whole is that of the cells, weighted by what they hold.
     (unexplained,), _, (noise,) = _shares(one, other, np.zeros(len(x), int), 1)
@@ -131,13 +136,13 @@ def steadiness(
 def _mapped(
     one: "_Half", other: "_Half", x: Positions, edges: Float[np.ndarray, "e"], plane: tuple[int, int]
 ) -> SteadinessMap:
-    column, row = (np.clip(np.digitize(x[:, axis], edges) - 1, 0, _CELLS - 1) for axis in plane)
-    cell, cells = row * _CELLS + column, _CELLS**2
-    points = np.bincount(cell, minlength=cells)
-    shares = [np.where(points >= _FEWEST, share, np.nan) for share in _shares(one, other, cell, cells)]
-    unexplained, floor, noise = (share.reshape(_CELLS, _CELLS) for share in shares)
-    axes = "".join("xyz"[axis] for axis in plane)
-    return SteadinessMap(axes, edges, unexplained, floor, noise, points.reshape(_CELLS, _CELLS))
+    side = len(edges) - 1
+    column, row = (np.clip(np.digitize(x[:, axis], edges) - 1, 0, side - 1) for axis in plane)
+    cell = row * side + column
+    points = np.bincount(cell, minlength=side**2)
+    shares = [np.where(points >= _FEWEST, share, np.nan) for share in _shares(one, other, cell, side**2)]
+    unexplained, floor, noise = (share.reshape(side, side) for share in shares)
+    return SteadinessMap("".join("xyz"[i] for i in plane), edges, unexplained, floor, noise, points.reshape(side, side))
 
 
 @dataclass(frozen=True)

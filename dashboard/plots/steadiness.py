@@ -14,7 +14,7 @@ ASPECT = 1.14
 
 def steadiness_figures(found: Steadiness, palette: Palette) -> list[figure]:
     """A figure for each plane, with the colours of all on one scale from nothing to the largest share."""
-    high = max(float(np.nanmax(m.unexplained, initial=0.0)) for m in found.maps)
+    high = max(float(np.max(np.nan_to_num(m.unexplained))) for m in found.maps)
     return [_figure(m, high or 1.0, palette) for m in found.maps]
 
 

@@ -190,7 +190,7 @@ def test_an_error_while_a_view_is_built_is_the_pages_not_the_documents(finished_
 
 SPECIFICATION = {
     "cut": lambda text: text[: len(text) // 2],
-    "newer": lambda text: text.replace('"schema": 1', '"schema": 2'),
+    "newer": lambda text: text.replace('"schema": 2', '"schema": 3'),
     "changed": lambda text: text.replace('"stars": 2000', '"stars": 2001'),
     "a list": lambda text: "[]",
     "empty": lambda text: "",

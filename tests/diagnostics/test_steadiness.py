@@ -75,6 +75,14 @@ def test_sparse_cells_say_nothing_and_the_axes_are_those_of_the_map():
         assert np.corrcoef(plane.points.ravel(), counted.ravel())[0, 1] > 0.999
 
 
+def test_of_few_points_no_place_is_named():
+    sample, acceleration, speed = scored(0.1, n=600)
+    few = steadiness(sample, FRAME, 1.3 * acceleration, speed)
+    assert not few.is_steady
+    assert "too few points to say where" in few.sentence
+    assert from_json(json.loads(json.dumps(few.to_json()))).sentence == few.sentence
+
+
 def test_without_two_halves_or_without_n_nothing_can_be_said():
     sample, acceleration, speed = scored(0.1, n=2000)
     for other in (replace(sample, half=np.array([0, 0])), replace(sample, conditional=True)):

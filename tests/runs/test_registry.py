@@ -60,7 +60,7 @@ def test_an_unknown_run_suggests_the_nearest(root, three):
 
 
 DAMAGE = {
-    "newer": (lambda text: text.replace('"schema": 1', '"schema": 2'), ConfigError, "schema 2, this program reads 1"),
+    "newer": (lambda text: text.replace('"schema": 2', '"schema": 3'), ConfigError, "schema 3, this program reads 2"),
     "changed": (lambda text: text.replace('"seed": 0', '"seed": 1'), CorruptArtifactError, "does not match"),
     "cut": (lambda text: text[: len(text) // 2], CorruptArtifactError, "not valid JSON"),
 }
