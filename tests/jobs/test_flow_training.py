@@ -41,7 +41,7 @@ class Fake:
         number = self.number(seed)
         self.trained[number] += 1
         assert half == number % 2
-        yield self.progress(trainer, trainer.template(1))
+        yield self.progress(trainer, trainer.template(0))
         if self.fails.get(number) == "training":
             raise TrainingError("the loss is no longer finite at step 7 of 200")
 
@@ -49,7 +49,7 @@ class Fake:
         numbers = [self.number(seed) for seed in seeds]
         self.trained.update(numbers)
         assert halves == [number % 2 for number in numbers]
-        yield self.progress(trainer, trainer.template(1, len(seeds)))
+        yield self.progress(trainer, trainer.template(0, len(seeds)))
         if all(self.fails.get(number) == "training" for number in numbers):
             raise TrainingError("the loss is no longer finite at step 7 of 200")
 

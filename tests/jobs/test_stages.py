@@ -22,7 +22,7 @@ def task(tmp_path, monkeypatch):
     run = waiting_run(tmp_path / "runs")
     trained = []
 
-    def train(task, trainer, member, share):
+    def train(task, member, share):
         trained.append(member.number)
         write_arrays(flow_path(run.products, MAIN, member.number), {"w": np.full(5, float(member.number))}, {})
 

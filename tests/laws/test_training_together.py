@@ -107,7 +107,7 @@ made = trainer("factored", "disc")
 seeds, halves = json.loads(sys.argv[1])
 reports = list(made.train_together(seeds, halves))
 leaf = jax.tree.leaves(reports[-1].checkpoint.descent.parameters)[0]
-stored = from_arrays(to_arrays(reports[-20].checkpoint), made.template(1, len(seeds)))
+stored = from_arrays(to_arrays(reports[-20].checkpoint), made.template(0, len(seeds)))
 *_, again = made.train_together(seeds, halves, stored)
 sums = lambda report: [float(np.sum(np.abs(a))) for a in jax.tree.leaves(report.checkpoint.descent.best)]
 print(json.dumps({
