@@ -1,6 +1,7 @@
 """Laws of the convex solver and of the network: from exact scores they find the truth, from noisy ones without bias."""
 
 import dataclasses
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -258,7 +259,8 @@ def test_negative_density_is_penalised_and_an_inertial_frame_has_no_pattern_spee
     for penalty in (0.0, 10.0):
         settings = {**COLD, "network.training.steps": 100, "network.penalty": penalty}
         config = configured("plummer", **settings)
-        *_, (_, member) = fit_network_member(scored("plummer", 1000), config, SUN, seed=1)
+        # Seen before it ends: so short a training of so small a network may well be called collapsed.
+        (_, member) = list(islice(fit_network_member(scored("plummer", 1000), config, SUN, seed=1), 30))[-1]
         assert member.pattern_speed is None
         negative.append(np.mean(gather(config, [member]).density(places("plummer"))[0] < 0))
     assert negative[0] > 0.1

@@ -40,7 +40,7 @@ def test_a_changed_setting_is_damage(tmp_path):
 @pytest.mark.parametrize("schema", [0, SCHEMA + 1, "1", None])
 def test_another_schema_is_refused_with_a_remedy(schema, tmp_path):
     write_json(tmp_path / "run.json", manifest().to_json() | {"schema": schema})
-    with pytest.raises(ConfigError, match=r"run\.json: .*schema .* this program reads 1\. Open it with the version"):
+    with pytest.raises(ConfigError, match=r"run\.json: .*schema .* this program reads 2\. Open it with the version"):
         read_manifest(tmp_path / "run.json")
 
 
