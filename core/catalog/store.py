@@ -5,6 +5,7 @@ volume and the frame, so the same stars are stored once; a catalogue appears who
 all (DESIGN 4).
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -230,5 +231,7 @@ def _sync(directory: Path) -> None:
 def _sweep(home: Path) -> None:
     """Removes what processes that were killed left behind."""
     for path in home.glob(f"{_INCOMING}*"):
-        if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
-            shutil.rmtree(path, ignore_errors=True)
+        # Another writer may put its directory in place at this moment.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                shutil.rmtree(path, ignore_errors=True)
