@@ -63,13 +63,12 @@ class Progress:
 class Descent:
     """A loss and how to minimise it; what is compiled for it is shared by all runs of the same length.
 
-    ``decay`` masks the weight decay, leaf by leaf. ``watch(parameters, held_out)`` gives values whose standing still
-    ends the descent (``config.settled``): the scores of some stars, which go on changing when the likelihood does not.
+    ``watch(parameters, held_out)`` gives values whose standing still ends the descent (``config.settled``): the scores
+    of some stars, which go on changing when the likelihood does not.
     """
 
     loss: Loss
     config: OptimizationConfig
-    decay: Any = True
     watch: Callable[[Any, Any], jax.Array] | None = None
 
     def run(
@@ -124,7 +123,7 @@ class Descent:
     def start(self, parameters: Any, held_out: Any) -> State:
         """The state before the first step."""
         # The moments do not depend on the schedule's length: any will do.
-        optimizer = _optimizer(self.config, self.config.steps, self.decay)
+        optimizer = _optimizer(self.config, self.config.steps)
         watched = jnp.zeros(1)
         if self.watch is not None and self._watches:
             shape = jax.eval_shape(self.watch, parameters, held_out)
@@ -156,7 +155,7 @@ def _compiled(descent: Descent, rows: int, together: bool) -> _Program:
     config = descent.config
     batch, steps = min(config.batch, rows), config.length(rows)
     chunk = max(1, -(-steps // REPORTS))
-    optimizer = _optimizer(config, steps, descent.decay)
+    optimizer = _optimizer(config, steps)
     step = _one_step(descent.loss, optimizer, max(config.averaging * steps, 10.0), batch, rows)
 
     def advance(state: State, data: Any, key: jax.Array, count: jax.Array) -> tuple[State, jax.Array]:
@@ -219,9 +218,9 @@ def _one_step(
     return step
 
 
-def _optimizer(config: OptimizationConfig, steps: int, decay: Any) -> optax.GradientTransformation:
+def _optimizer(config: OptimizationConfig, steps: int) -> optax.GradientTransformation:
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.learning_rate, max(int(0.03 * steps), 10), max(steps, 11), config.learning_rate * 1e-3
     )
-    adamw = optax.adamw(schedule, weight_decay=config.weight_decay, mask=decay)
+    adamw = optax.adamw(schedule, weight_decay=config.weight_decay)
     return optax.chain(optax.clip_by_global_norm(1.0), adamw)

@@ -50,7 +50,7 @@ def words(found: Steadiness) -> str:
     """The verdict and what the colours mean, as HTML."""
     tone = "good" if found.is_steady else "caution"
     note = (
-        f"Colours: unexplained share in per cent, which flows on both halves of the stars see alike. "
+        "Colours: unexplained share in per cent, which flows on both halves of the stars see alike. "
         f"The noise of the flows, {100 * found.noise:.1f} % in all, is not in it."
     )
     return f'<p><span class="{tone}">{html.escape(found.sentence)}.</span></p><p class="muted">{html.escape(note)}</p>'

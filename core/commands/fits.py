@@ -17,7 +17,7 @@ from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, run_status
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
-from core.pipelines import RESAMPLED
+from core.pipelines import TITLES
 from core.runs.registry import Run, find_run, list_runs, runs_root
 from core.runs.star_files import FLOW_SUMMARY, read_summary
 from core.settings import from_toml, parse_assignment
@@ -200,10 +200,10 @@ def _report(status: RunStatus) -> str:
 
 
 def _draws_left_out(run: Run) -> list[str]:
-    """Draws of the uncertainty pipelines for which there is no potential, and why."""
+    """Draws of all pipelines for which there is no potential, and why."""
     from core.runs import products  # JAX takes a second to import
 
-    found = [p for p in RESAMPLED if run.has(f"potential-{p}.safetensors")]
+    found = [p for p in TITLES if run.has(f"potential-{p}.safetensors")]
     return [
         f"  draw {draw} of {pipeline} is left out: {reason}"
         for pipeline in found

@@ -8,7 +8,7 @@ of the change of ln f along the orbits, V · ∂ln f/∂x, root mean square.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -125,24 +125,11 @@ def steadiness(
     x = sample.w[used, :3]
     cells = int(np.clip(np.sqrt(len(x) / _POINTS), *_CELLS))
     edges = np.linspace(-1, 1, cells + 1) * float(np.max(np.abs(x)))
-    maps = tuple(_mapped(one, other, x, edges, plane) for plane in PLANES)
-    # The floor of the whole is that of the cells, weighted by what they hold.
-    (unexplained,), _, (noise,) = _shares(one, other, np.zeros(len(x), int), 1)
-    weight = maps[0].points * np.isfinite(maps[0].floor)
-    floor = np.sqrt(np.nansum(weight * maps[0].floor ** 2) / max(weight.sum(), 1))
-    return Steadiness(float(unexplained), float(floor), float(noise), maps)
-
-
-def _mapped(
-    one: "_Half", other: "_Half", x: Positions, edges: Float[np.ndarray, "e"], plane: tuple[int, int]
-) -> SteadinessMap:
-    side = len(edges) - 1
-    column, row = (np.clip(np.digitize(x[:, axis], edges) - 1, 0, side - 1) for axis in plane)
-    cell = row * side + column
-    points = np.bincount(cell, minlength=side**2)
-    shares = [np.where(points >= _FEWEST, share, np.nan) for share in _shares(one, other, cell, side**2)]
-    unexplained, floor, noise = (share.reshape(side, side) for share in shares)
-    return SteadinessMap("".join("xyz"[i] for i in plane), edges, unexplained, floor, noise, points.reshape(side, side))
+    sums = [_Sums.of(one, other, x, edges, plane) for plane in PLANES]
+    whole = sums[0].added()
+    maps = tuple(s.mapped(edges, plane) for s, plane in zip(sums, PLANES, strict=True))
+    unexplained, floor, noise = (float(share[0]) for share in whole.shares())
+    return Steadiness(unexplained, floor, noise, maps)
 
 
 @dataclass(frozen=True)
@@ -166,29 +153,60 @@ class _Half:
         return _Half(self.residual[rows], self.streaming[rows], self.score_v[rows])
 
 
-def _shares(
-    one: _Half, other: _Half, cell: Int[np.ndarray, " n"], cells: int
-) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
-    """The unexplained share in each cell, its floor, and the noise of the mean of both halves."""
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over the points of cells of a plane, row by row, of which the shares are made.
 
-    def summed(values: Float[np.ndarray, "n *rest"]) -> Float[np.ndarray, "c *rest"]:
-        total = np.zeros((cells, *values.shape[1:]))
-        np.add.at(total, cell, values)
-        return total
+    ``left`` is what is left of ``common``, the product of the residuals, by a force of the cell's own; ``own`` are the
+    squares of the residuals and ``size`` the products of the streamings.
+    """
 
-    common, own = summed(one.residual * other.residual), summed((one.residual**2 + other.residual**2) / 2)
-    size = summed(one.streaming * other.streaming)
-    # A force of the cell's own takes out what goes along ∂ln f/∂v, in products of the halves.
-    products = summed(one.score_v[:, :, None] * other.score_v[:, None, :])
-    moments = summed(one.residual[:, None] * other.score_v + other.residual[:, None] * one.score_v) / 2
-    force = np.linalg.pinv((products + np.swapaxes(products, 1, 2)) / 2) @ moments[:, :, None]
-    removed = np.sum(moments * force[:, :, 0], 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (
-            np.sqrt(np.maximum(common, 0) / size),
-            np.sqrt(np.maximum(common - np.maximum(removed, 0), 0) / size),
-            np.sqrt(np.maximum(own - common, 0) / 2 / size),
-        )
+    points: Int[np.ndarray, " c"]
+    common: Float[np.ndarray, " c"]
+    left: Float[np.ndarray, " c"]
+    own: Float[np.ndarray, " c"]
+    size: Float[np.ndarray, " c"]
+
+    @classmethod
+    def of(
+        cls, one: _Half, other: _Half, x: Positions, edges: Float[np.ndarray, "e"], plane: tuple[int, int]
+    ) -> "_Sums":
+        side = len(edges) - 1
+        column, row = (np.clip(np.digitize(x[:, axis], edges) - 1, 0, side - 1) for axis in plane)
+        cell = row * side + column
+
+        def summed(values: Float[np.ndarray, "n *rest"]) -> Float[np.ndarray, "c *rest"]:
+            total = np.zeros((side**2, *values.shape[1:]))
+            np.add.at(total, cell, values)
+            return total
+
+        points, common = np.bincount(cell, minlength=side**2), summed(one.residual * other.residual)
+        # A force of the cell's own takes out what goes along ∂ln f/∂v, in products of the halves.
+        products = summed(one.score_v[:, :, None] * other.score_v[:, None, :])
+        moments = summed(one.residual[:, None] * other.score_v + other.residual[:, None] * one.score_v) / 2
+        force = np.linalg.pinv((products + np.swapaxes(products, 1, 2)) / 2) @ moments[:, :, None]
+        removed = np.where(points >= _FEWEST, np.maximum(np.sum(moments * force[:, :, 0], 1), 0), 0)
+        own = summed((one.residual**2 + other.residual**2) / 2)
+        return cls(points, common, common - removed, own, summed(one.streaming * other.streaming))
+
+    def added(self) -> "_Sums":
+        """All cells as one."""
+        return _Sums(*(getattr(self, f.name).sum(keepdims=True) for f in fields(self)))
+
+    def shares(self) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+        """Of each cell the unexplained share, its floor, and the noise of the mean of both halves."""
+        parts = self.common, self.left, (self.own - self.common) / 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            unexplained, floor, noise = (np.sqrt(np.maximum(part, 0) / self.size) for part in parts)
+        return unexplained, floor, noise
+
+    def mapped(self, edges: Float[np.ndarray, "e"], plane: tuple[int, int]) -> SteadinessMap:
+        """The shares of the cells with enough points."""
+        side = len(edges) - 1
+        shares = [np.where(self.points >= _FEWEST, share, np.nan) for share in self.shares()]
+        unexplained, floor, noise = (share.reshape(side, side) for share in shares)
+        points = self.points.reshape(side, side)
+        return SteadinessMap("".join("xyz"[i] for i in plane), edges, unexplained, floor, noise, points)
 
 
 def _plain(values: Float[np.ndarray, "c c"]) -> list[list[float | None]]:

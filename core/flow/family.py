@@ -125,10 +125,3 @@ class Family(ABC):
 def seed_words(key: jax.Array) -> list[int]:
     """A seed for numpy from a JAX key."""
     return [int(word) for word in np.asarray(jax.random.key_data(key))]
-
-
-def without(name: str, parameters: Any) -> Any:
-    """Mask of weight decay: every leaf but those of the submodule ``name``."""
-    return jax.tree.map_with_path(
-        lambda path, _: not any(getattr(part, "key", None) == name for part in path), parameters
-    )

@@ -39,15 +39,14 @@ def seconds_alone(flow: FlowConfig, rows: int) -> float:
     return velocity.training.length(rows) * per_step + _density_seconds(flow.density, rows)
 
 
-def seconds_at_once(flow: FlowConfig, rows: int, members: int) -> float:
-    """To train members in one program on an accelerator, compiling included."""
+def seconds_at_once(flow: FlowConfig, rows: int, members: int, densities: int) -> float:
+    """To train members in one program on an accelerator, compiling included; so many n(x) are solved for."""
     if flow.family != "factored":
         return _ACCELERATOR_START + members * seconds_alone(flow, rows) / _GAIN
     velocity = flow.velocity
     work = _weights(velocity) * min(velocity.training.batch, rows)
     steps = velocity.training.length(rows) * (velocity.layers * _LAUNCH + members * _ACCELERATOR_STEP * work)
-    # Members on one half of the stars share n(x).
-    return _ACCELERATOR_START + steps + min(members, 2) * _density_seconds(flow.density, rows)
+    return _ACCELERATOR_START + steps + densities * _density_seconds(flow.density, rows)
 
 
 def potential_seconds(config: Config) -> float:
@@ -65,7 +64,7 @@ _CONVEX = 1.4e-5
 def _density_seconds(density: SpatialDensityConfig, rows: int) -> float:
     """To solve for ln n(x): the features of the stars, and some steps of Newton's method."""
     features = 60 + density.waves
-    return features * (2e-9 * rows + 2e-2) + features**2 * 1e-4
+    return features * 2e-9 * rows + features**2 * 4e-5
 
 
 def _weights(velocity: VelocityConfig) -> int:

@@ -34,7 +34,7 @@ _INDEPENDENT = {"repeats": 2}
 """Few stars per orbit: stars of one orbit tell less than as many of their own."""
 
 _CHANCE = {"pipelines.bootstrap_members": 4}
-"""Without it error bars know nothing of which stars there happen to be: 7 % of K_z at 0.8 kpc."""
+"""Without it error bars know nothing of which stars there happen to be."""
 
 _CASES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("disc-axisymmetric", {"amplitude": 0, **_INDEPENDENT}, _CHANCE),

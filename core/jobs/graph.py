@@ -86,11 +86,13 @@ class _Batches:
             size = max(size // per_draw, 1) * per_draw if self.accelerated else per_draw
         return [list(range(first, min(first + size, members))) for first in range(0, members, size)]
 
-    def seconds(self, members: int) -> float:
+    def seconds(self, pipeline: str, members: int) -> float:
         """Seconds to train so many."""
         rows = self.config.flow.training_rows(self.stars)
         if self.accelerated:
-            return seconds_at_once(self.config.flow, rows, members)
+            # Members on one half of the same stars share n(x).
+            densities = members if pipeline in RESAMPLED else min(members, 2)
+            return seconds_at_once(self.config.flow, rows, members, densities)
         return START + members * seconds_alone(self.config.flow, rows)
 
 
@@ -116,7 +118,7 @@ def _flow_tasks(pipeline: str, members: int, batches: _Batches) -> list[TaskSpec
             kind="flows",
             needs=(),
             parameters={"pipeline": pipeline, "members": batch},
-            weight=batches.seconds(len(batch)),
+            weight=batches.seconds(pipeline, len(batch)),
         )
         for i, batch in enumerate(batches.of(pipeline, members))
     ]

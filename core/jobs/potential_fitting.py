@@ -32,7 +32,11 @@ def fit_potentials(task: Task) -> list[Path]:
         if isinstance(draw, str):
             left_out[number] = draw
             continue
-        members.append(_fitted(task, config, draw, number / len(draws), 1 / len(draws)))
+        try:
+            members.append(_fitted(task, config, draw, number / len(draws), 1 / len(draws)))
+        except TrainingError as error:
+            left_out[number] = str(error)
+            continue
         suns.append(draw.sun)
     if 2 * len(members) < len(draws):
         reasons = "; ".join(f"draw {number}: {reason}" for number, reason in left_out.items())

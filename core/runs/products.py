@@ -29,8 +29,9 @@ from core.runs import artifacts
 from core.runs.trees import from_arrays, to_arrays
 
 MAIN = DF_SEED
-STEADINESS = "steadiness.json"
 """The pipeline whose flows are the best estimate of f."""
+
+STEADINESS = "steadiness.json"
 
 
 FLOW_SCHEMA, POTENTIAL_SCHEMA = 2, 1

@@ -38,6 +38,9 @@ def test_a_stationary_f_is_steady_whatever_the_noise():
     assert noisy.noise > 20 * exact.noise
     assert noisy.unexplained < 0.2 * noisy.noise
     assert exact.is_steady
+    # A force can only take something away, also from noise.
+    assert exact.floor <= exact.unexplained
+    assert noisy.floor <= noisy.unexplained
     assert "no more than in stationary mocks" in exact.sentence
 
 

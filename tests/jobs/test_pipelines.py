@@ -11,6 +11,7 @@ from core.catalog.catalogue import Catalogue
 from core.catalog.store import CatalogueStore
 from core.config import preset
 from core.errors import RegionError, TrainingError
+from core.jobs import potential_fitting
 from core.jobs.creation import create_fit
 from core.jobs.execution import Task
 from core.jobs.stages import STAGES
@@ -125,6 +126,27 @@ def test_a_draw_whose_flows_were_made_anew_is_no_longer_left_out(copy):
     perform(copy, "sample-bootstrap", "potentials-bootstrap")
     assert copy.potentials("bootstrap").members == 3
     assert products.left_out(copy.products, "bootstrap") == {}
+
+
+def test_a_potential_that_cannot_be_fitted_is_left_out_and_named(copy, monkeypatch):
+    """A collapsed network, for one: the others are not its victims, unless they are too few."""
+    fitted, calls = potential_fitting._fitted, []
+
+    def failing(*arguments):
+        calls.append(arguments)
+        if len(calls) in failures:
+            raise TrainingError("the network has collapsed")
+        return fitted(*arguments)
+
+    monkeypatch.setattr(potential_fitting, "_fitted", failing)
+    before, failures = copy.potentials("potential_seed").members, {2}
+    perform(copy, "potentials-potential_seed")
+    assert copy.potentials("potential_seed").members == before - 1
+    assert products.left_out(copy.products, "potential_seed") == {1: "the network has collapsed"}
+    calls.clear()
+    failures = set(range(1, before + 1))
+    with pytest.raises(TrainingError, match=r"only 0 of .* draws can be used.*the network has collapsed"):
+        perform(copy, "potentials-potential_seed")
 
 
 def test_too_few_draws_are_no_ensemble(copy):
