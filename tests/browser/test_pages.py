@@ -67,8 +67,8 @@ def test_theme_changes_page_and_figures_without_a_reload(tab: Tab, server: Dashb
         "[...Bokeh.documents[0]._all_models.values()].filter(m => m.type === 'Figure')"
         ".every(m => m.background_fill_color === '#171b22')"
     )
+    tab.page.wait_for_function("location.search.includes('theme=dark')")
     assert tab.page.evaluate("window.sameDocument")
-    assert "theme=dark" in tab.page.url
 
 
 def test_potential_follows_the_crosshair(tab: Tab, server: DashboardServer) -> None:
