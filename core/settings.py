@@ -9,7 +9,7 @@ import dataclasses
 import json
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -70,6 +70,12 @@ def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
             yield from settings(value, f"{prefix}{f.name}.")
         else:
             yield Setting(key=prefix + f.name, type=types[f.name], value=value, default=f.default, **f.metadata)
+
+
+def differences(configs: Sequence[Any]) -> list[tuple[Setting, ...]]:
+    """The settings that are not the same in all of ``configs``: each as it is in every one of them."""
+    rows = zip(*map(settings, configs), strict=True)
+    return [row for row in rows if len({s.value for s in row}) > 1]
 
 
 def replace(config: Section, overrides: Mapping[str, Any]) -> Section:

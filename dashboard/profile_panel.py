@@ -11,7 +11,7 @@ from dashboard.plots.palette import Palette
 from dashboard.plots.profiles import profile_figure
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import Latest, caption, card, later, text, with_document
+from dashboard.widgets import Latest, caption, card, later, swatch, text, with_document
 
 _CELL = {"flex": "1 1 260px", "min-width": "0"}
 """Four beside each other where there is room, two or one where there is less."""
@@ -56,11 +56,7 @@ class ProfilePanel(pn.viewable.Viewer):
 def legend(profiles: tuple[Profile, ...], palette: Palette) -> str:
     """Which colour is which pipeline, what is dashed or dotted, and where the places are; as HTML."""
     names = shown_pipelines(name for profile in profiles for name in profile.pipelines)
-    marks = [
-        f'<span style="white-space:nowrap"><span aria-hidden="true" style="display:inline-block;width:18px;height:8px;'
-        f'border-radius:2px;background:{palette.of(name)}"></span> {html.escape(words)}</span>'
-        for name, words in names.items()
-    ]
+    marks = [swatch(palette.of(name), words) for name, words in names.items()]
     if any(profile.truth is not None for profile in profiles):
         marks.append('<span style="white-space:nowrap"><span aria-hidden="true">╌╌</span> truth</span>')
     sources = dict.fromkeys(p.source for profile in profiles for p in profile.published)

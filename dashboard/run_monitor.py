@@ -16,6 +16,7 @@ from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, progress_lines, run_status
 from core.runs import products
 from core.runs.registry import Run
+from dashboard.parent_link import ParentButton, WithParent, alone
 from dashboard.plots.curves import LossFigure
 from dashboard.plots.diagrams import task_graph
 from dashboard.session import Session
@@ -53,6 +54,7 @@ class RunMonitor(pn.viewable.Viewer):
         *,
         curves: bool,
         ready: Callable[[RunStatus], bool] = is_done,
+        with_parent: WithParent = alone,
     ):
         super().__init__()
         self.session, self._arrived, self._curves, self._ready = session, arrived, curves, ready
@@ -64,6 +66,7 @@ class RunMonitor(pn.viewable.Viewer):
         self._cancel = pn.widgets.Button(label="Cancel", margin=(0, 0, 0, 8), visible=False)
         self._resume = pn.widgets.Button(label="Go on", margin=(0, 0, 0, 8), visible=False)
         self._open = pn.widgets.Button(label="Open", color="primary", margin=(0, 0, 0, 8), visible=False)
+        self._parent = ParentButton(with_parent)
         self._cancel.on_click(self._cancelled)
         self._resume.on_click(self._resumed)
         self._open.on_click(self._opened)
@@ -71,7 +74,8 @@ class RunMonitor(pn.viewable.Viewer):
         for fig in self.figures.values():
             fig.restyle(session.palette)
         session.param.watch(lambda event: with_document(self._restyle), "theme")
-        row = pn.Row(self._head, self._cancel, self._resume, self._open, sizing_mode="stretch_width", margin=0)
+        buttons = (self._cancel, self._resume, self._open, self._parent.button)
+        row = pn.Row(self._head, *buttons, sizing_mode="stretch_width", margin=0)
         panes = [pn.pane.Bokeh(f.figure, sizing_mode="stretch_width", margin=0) for f in self.figures.values()]
         styles = {"flex": "1 1 300px", "min-width": "0"}
         self._charts = {
@@ -103,6 +107,7 @@ class RunMonitor(pn.viewable.Viewer):
             self._graph.object = task_graph(status.tasks)
             self._cancel.visible = status.state == "running"
             self._resume.visible = status.state in ("cancelled", "interrupted", "failed")
+            self._parent.offer(self.run if status.state == "done" else None)
             self._open.visible = status.state == "done" and self.session.run != self.run.path.name
             if self._curves:
                 self._draw_curves()

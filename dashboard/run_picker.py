@@ -1,7 +1,8 @@
 """Which run is looked at: a choice of all runs, and the few numbers that introduce one."""
 
 import html
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import panel as pn
@@ -10,6 +11,7 @@ from core.diagnostics.scalars import from_json
 from core.errors import CorruptArtifactError
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
+from dashboard.parent_link import ParentButton, WithParent, alone
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, facts, grouped, number, text
@@ -59,26 +61,36 @@ def pattern_speed_words(speed: Mapping[str, Any]) -> str:
     return f'{value}<br><span class="{tone}">{html.escape(verdict)}</span>'
 
 
+def run_options(runs: Iterable[Run]) -> dict[str, str]:
+    """Directory names of runs by what a list calls them: by their names, with the id where two have the same."""
+    named = {run.path.name: run for run in runs}
+    counts = Counter(run.manifest.name for run in named.values())
+    return {
+        f"{run.manifest.name} · {run.id}" if counts[run.manifest.name] > 1 else run.manifest.name: key
+        for key, run in named.items()
+    }
+
+
 class RunPicker(pn.viewable.Viewer):
     """A choice among the runs that have something to show; ``go_to`` is called with another one."""
 
-    def __init__(self, session: Session, services: Services, go_to: Callable[[Run], None]):
+    def __init__(
+        self, session: Session, services: Services, go_to: Callable[[Run], None], with_parent: WithParent = alone
+    ):
         super().__init__()
         runs = {run.path.name: run for run in services.runs() if run.has(FLOW_SAMPLE)}
         chosen = session.run or next(iter(runs), "")
-        names = [run.manifest.name for run in runs.values()]
-        labels = {
-            key: f"{run.manifest.name} · {run.id}" if names.count(run.manifest.name) > 1 else run.manifest.name
-            for key, run in runs.items()
-        }
         self._choice = pn.widgets.Select(
-            options={label: key for key, label in labels.items()},
+            options=run_options(runs.values()),
             value=chosen if chosen in runs else None,
             sizing_mode="stretch_width",
             margin=(4, 0),
         )
         self._choice.param.watch(lambda event: go_to(runs[event.new]), "value")
         self._facts = text(facts(run_facts(runs[chosen])) if chosen in runs else "")
+        self._parent = ParentButton(with_parent)
+        self._parent.offer(runs.get(chosen))
 
     def __panel__(self) -> pn.Column:
-        return pn.Column(caption("Run"), self._choice, self._facts, sizing_mode="stretch_width", margin=0)
+        views = (self._choice, self._facts, self._parent.button)
+        return pn.Column(caption("Run"), *views, sizing_mode="stretch_width", margin=0)

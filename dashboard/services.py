@@ -19,6 +19,7 @@ from core.catalog.catalogue import Catalogue
 from core.catalog.resolve import demo_catalogues, open_catalogue
 from core.catalog.store import CatalogueStore
 from core.config import Config
+from core.diagnostics.comparison import shared_stars
 from core.diagnostics.profiles import Profile
 from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
@@ -128,6 +129,16 @@ class Services:
             if run.has(FLOW_SAMPLE):
                 return run
         raise UnknownRunError("there are no runs yet", remedy="Start one on the page Train.")
+
+    def parent(self, run: Run) -> Run | None:
+        """The run whose subset this one was fitted to, where there is one and it is still there."""
+        return next((other for other in self.runs() if other.id == run.manifest.parent), None)
+
+    def shared_stars(self, run: Run, other: Run) -> int:
+        """How many stars both runs were fitted to."""
+        data = self.data(run), self.data(other)
+        make = lambda: shared_stars(data[0].w, data[1].w)  # noqa: E731
+        return self._cache.get(("shared", data[0].key, data[1].key), make, lambda count: 8)
 
     def catalogues(self) -> list[Catalogue]:
         """The stored catalogues, newest first, and the demonstration ones; what cannot be read is left out."""

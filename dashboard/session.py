@@ -15,7 +15,13 @@ from core.phase_space.region import Everything, Region
 from dashboard.plots.density_maps import SCALES
 from dashboard.plots.palette import PALETTES, Palette
 
-PAGES = {"quality": "Flow quality", "potential": "Potential", "scalars": "Scalars", "train": "Train"}
+PAGES = {
+    "quality": "Flow quality",
+    "potential": "Potential",
+    "scalars": "Scalars",
+    "train": "Train",
+    "compare": "Compare",
+}
 
 
 def encoded(value: Any) -> str:
@@ -42,6 +48,7 @@ class Session(param.Parameterized):
 
     page = param.Selector(default="quality", objects=list(PAGES))
     run = param.String(default="", doc="Directory name of the run that is looked at.")
+    runs = param.String(default="", doc="Directory names of the runs that are compared, separated by commas.")
     subset = param.String(default="", doc="Region of the chosen subset as JSON; empty for all stars.")
     subsets = param.String(default="", doc="Named subsets as JSON: a list of pairs of name and region.")
     theme = param.Selector(default="light", objects=list(PALETTES))

@@ -1,8 +1,8 @@
 """The composition root: one document from session, services and the page that the address names."""
 
 import html
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +15,12 @@ from core.catalog.store import CatalogueStore
 from core.jobs.status import run_status
 from core.runs.registry import Run, runs_root
 from dashboard.failures import alert, notify
+from dashboard.pages.compare import Compare
 from dashboard.pages.flow_quality import FlowQuality
 from dashboard.pages.potential_slices import PotentialSlices
 from dashboard.pages.retraining import Retraining
 from dashboard.pages.scalar_distributions import ScalarDistributions
+from dashboard.parent_link import WithParent
 from dashboard.retrain import RetrainButton
 from dashboard.run_monitor import RunMonitor, has_maps, is_done
 from dashboard.run_picker import RunPicker
@@ -59,8 +61,8 @@ def build() -> pn.Template:
     shell.add_panel("looking_at", pn.pane.HTML(parts.looking_at, margin=0))
     shell.add_panel("theme", _theme_button(session))
     shell.add_panel("notifications", pn.state.notifications)
-    # The browser starts with its own address: tell it the run that was chosen for it, so that the link says it.
-    pn.state.onload(lambda: session.param.trigger("run"))
+    # The browser starts with its own address: tell it the runs that were chosen for it, so that the link says them.
+    pn.state.onload(lambda: session.param.trigger("run", "runs"))
     return shell
 
 
@@ -90,16 +92,20 @@ class _Parts(NamedTuple):
 def _parts(session: Session) -> _Parts:
     """The page that the session names; an error takes the place of the picture."""
     shared = services()
-    picker = RunPicker(session, shared, lambda run: _go_to(session, run))
+    with_parent = _to_parent(session, shared)
+    picker = RunPicker(session, shared, lambda run: _go_to(session, run), with_parent)
     looking_at = ""
     try:
         if session.page == "train":
-            page = Retraining(session, shared, lambda run: _go_to(session, run, page="quality"))
+            page = Retraining(session, shared, lambda run: _go_to(session, run, page="quality"), with_parent)
             page.follow_newest()
             return _Parts(_column(page.controls()), _column([page]))
+        if session.page == "compare":
+            compare = Compare(session, shared, lambda names: _compare(session, names))
+            return _Parts(_column(compare.controls()), _column([compare]), _looking_at(*compare.looking_at))
         run = shared.run(session.run) if session.run else shared.default_run()
         session.run, looking_at = run.path.name, _looking_at(run)
-        rail, main = _page_of_run(session, shared, run, picker)
+        rail, main = _page_of_run(session, shared, run, picker, with_parent)
         return _Parts(_column(rail), _column(main), looking_at)
     except Exception as error:  # noqa: BLE001  (one of the three catch sites: an error takes the place of the picture)
         return _Parts(_column([picker]), _column([alert(error)]), looking_at)
@@ -110,7 +116,9 @@ def _column(parts: Sequence[Any]) -> pn.Column:
     return pn.Column(*parts, sizing_mode="stretch_width", margin=0)
 
 
-def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker) -> tuple[list[Any], list[Any]]:
+def _page_of_run(
+    session: Session, shared: Services, run: Run, picker: RunPicker, with_parent: WithParent
+) -> tuple[list[Any], list[Any]]:
     """What is in the rail and in the main part of a page about a run."""
     if session.page == "potential":
         slices = PotentialSlices(session, shared, run)
@@ -123,7 +131,9 @@ def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker
     # The maps of a retrained run come first; once more, when its potentials and scalars are there too.
     going_on = run_status(run).state == "running"
     ready = is_done if going_on else has_maps
-    monitor = RunMonitor(session, lambda other: _go_to(session, other), curves=False, ready=ready)
+    monitor = RunMonitor(
+        session, lambda other: _go_to(session, other), curves=False, ready=ready, with_parent=with_parent
+    )
     if going_on:
         monitor.follow(run)
     retrain = RetrainButton(session, shared, run, subsets, monitor.follow)
@@ -133,13 +143,32 @@ def _page_of_run(session: Session, shared: Services, run: Run, picker: RunPicker
 
 def _go_to(session: Session, run: Run, page: str | None = None) -> None:
     """Show another run: a new document, because figures and columns are those of one run."""
-    session.param.update(run=run.path.name, view="", page=page or session.page)
+    _anew(session, run=run.path.name, runs="", view="", page=page or session.page)
+
+
+def _compare(session: Session, names: Sequence[str]) -> None:
+    """Compare the runs of these directory names."""
+    _anew(session, runs=",".join(names), page="compare")
+
+
+def _anew(session: Session, **choices: str) -> None:
+    """A new document with other choices."""
+    session.param.update(**choices)
     if pn.state.location is not None:
         pn.state.location.reload = True
 
 
-def _looking_at(run: Run) -> str:
-    manifest = run.manifest
-    tag = ' · <span class="tag">synthetic</span>' if manifest.catalogue.synthetic else ""
-    names = dict.fromkeys((manifest.name, manifest.catalogue.name))
+def _to_parent(session: Session, shared: Services) -> WithParent:
+    """What leads from a run to its comparison with its parent."""
+
+    def with_parent(run: Run) -> Callable[[], None] | None:
+        parent = shared.parent(run)
+        return partial(_compare, session, [parent.path.name, run.path.name]) if parent is not None else None
+
+    return with_parent
+
+
+def _looking_at(*runs: Run) -> str:
+    tag = ' · <span class="tag">synthetic</span>' if any(run.manifest.catalogue.synthetic for run in runs) else ""
+    names = dict.fromkeys(name for run in runs for name in (run.manifest.name, run.manifest.catalogue.name))
     return " · ".join(map(html.escape, names)) + tag

@@ -25,6 +25,14 @@ def facts(values: Mapping[str, str]) -> str:
     return f'<dl class="facts">{rows}</dl>'
 
 
+def swatch(colour: str, words: str) -> str:
+    """A colour of a figure and what it stands for, as HTML."""
+    return (
+        '<span style="white-space:nowrap"><span aria-hidden="true" style="display:inline-block;width:18px;height:8px;'
+        f'border-radius:2px;background:{colour}"></span> {html.escape(words)}</span>'
+    )
+
+
 def text(content: str = "", **options: Any) -> pn.pane.HTML:
     """A pane of HTML that fills its column."""
     return pn.pane.HTML(content, sizing_mode="stretch_width", **{"margin": (2, 0), **options})

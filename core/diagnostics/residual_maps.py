@@ -4,8 +4,9 @@ With n_flow renormalised by w = N_data / N_flow, the significance (n_flow - n_da
 of √(1 + w), not 1, because the flow's own sample is finite; the two-sample form divides by √(1 + w) (PHYSICS 5).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import nan, sqrt
 
 import numpy as np
 from jaxtyping import Float, Real
@@ -62,6 +63,12 @@ class SignificanceMap:
         """Fraction of the flow's stars in bins without data, where no significance is defined."""
         total = self.flow.sum()
         return float(self.flow[self.data == 0].sum() / total) if total else 0.0
+
+
+def pooled_rms(maps: Sequence[SignificanceMap]) -> float:
+    """Rms of the significance over the bins with data of all maps; NaN where there are none."""
+    filled = sum(m.filled for m in maps)
+    return sqrt(sum(m.rms**2 * m.filled for m in maps if m.filled) / filled) if filled else nan
 
 
 def significance_map(

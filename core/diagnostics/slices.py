@@ -5,7 +5,7 @@ mock are taken afterwards: one evaluation serves every way of looking at it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -148,19 +148,29 @@ class FieldProfile:
 
 @dataclass(frozen=True)
 class Slicer:
-    """Evaluates slices of one fit. ``trusted`` is the part of the ``region`` in which the fit may be believed."""
+    """Evaluates slices of one fit. ``trusted`` is the part of the ``region`` in which the fit may be believed.
+
+    ``spans`` are the extents [kpc] along the axes to be drawn instead of the region's own.
+    """
 
     potential: PotentialEnsemble
     truth: Field | None
     sun: SolarPosition
     region: Region
     trusted: Region
+    spans: Mapping[str, tuple[float, float]] | None = None
 
     def span(self, axis: str) -> tuple[float, float]:
         """The extent [kpc] of the region along an axis; a kiloparsec either side of the Sun where it is unbounded."""
+        if self.spans is not None:
+            return self.spans[axis]
         centre, radius = self.region.bounding_ball() or ((0.0, 0.0, 0.0), 1.0)
         middle = centre[AXES.index(axis)]
         return middle - radius, middle + radius
+
+    def over(self, spans: Mapping[str, tuple[float, float]]) -> "Slicer":
+        """The same fit on planes of other extents."""
+        return replace(self, spans=spans)
 
     def plane(self, quantity: str, normal: str, offset: float, count: int = 96) -> FieldSlice:
         """The slice at ``normal`` = ``offset`` on a ``count`` × ``count`` grid that spans the region."""

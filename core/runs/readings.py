@@ -7,9 +7,9 @@ from core.diagnostics.scalars import trusted_shell
 from core.diagnostics.slices import Slicer
 from core.diagnostics.steadiness import Steadiness, from_json
 from core.errors import CorruptArtifactError
-from core.pipelines import NULL, TITLES
+from core.pipelines import BARYONS, NULL, SOLAR_POSITION, TITLES
 from core.runs.artifacts import read_json
-from core.runs.products import STEADINESS, potentials_path
+from core.runs.products import STEADINESS, potentials_path, solar_positions
 from core.runs.registry import Run
 
 
@@ -28,6 +28,19 @@ def slicer(run: Run, catalogue: Catalogue) -> Slicer:
         region=region.spatial_part(),
         trusted=trusted_shell(config, region) & region.spatial_part(),
     )
+
+
+def common_pipelines(run: Run, other: Run) -> frozenset[str]:
+    """The uncertainties whose draws are of the same unknowns in both runs, in the same order."""
+    common = set()
+    if all(SOLAR_POSITION in measured_pipelines(r) for r in (run, other)):
+        suns = [solar_positions(r.products, SOLAR_POSITION) for r in (run, other)]
+        if suns[0] == suns[1]:
+            common.add(SOLAR_POSITION)
+    ours, theirs = run.manifest.config.scalars, other.manifest.config.scalars
+    if (ours.baryon_density, ours.baryon_error) == (theirs.baryon_density, theirs.baryon_error):
+        common.add(BARYONS)
+    return frozenset(common)
 
 
 def steadiness(run: Run) -> Steadiness | None:

@@ -11,7 +11,7 @@ from math import inf
 import numpy as np
 import panel as pn
 
-from core.diagnostics.residual_maps import SignificanceMap, significance_map
+from core.diagnostics.residual_maps import SignificanceMap, pooled_rms, significance_map
 from core.phase_space.coordinates import COORDINATES, coordinate
 from core.phase_space.region import Region
 from core.runs.registry import Run
@@ -229,8 +229,7 @@ def _summary(maps: Sequence[SignificanceMap]) -> str:
     filled = sum(m.filled for m in maps)
     if not filled:
         return '<p class="strip">No star of this subset is in view.</p>'
-    squares = sum(m.rms**2 * m.filled for m in maps if m.filled)
-    rms, expected = (squares / filled) ** 0.5, maps[0].expected_rms
+    rms, expected = pooled_rms(maps), maps[0].expected_rms
     beyond, stars = sum(m.beyond_five_sigma for m in maps), sum(m.flow.sum() for m in maps)
     outside = sum(m.flow_in_empty_bins * m.flow.sum() for m in maps) / max(stars, 1)
     tone = "good" if rms < 1.15 * expected else "caution"

@@ -15,16 +15,14 @@ from core.diagnostics.slices import AXES, FIELDS, TRUE_VIEWS, VIEWS, FieldProfil
 from core.errors import DeepPotentialError
 from core.runs.registry import Run
 from dashboard.failures import alert
-from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limits
+from dashboard.plane_controls import plane_controls
+from dashboard.plots.field_slices import PLANES, ProfileFigure, SliceFigure, colour_limits
 from dashboard.profile_panel import ProfilePanel
 from dashboard.run_picker import pattern_speed_words
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.steadiness_panel import SteadinessPanel
 from dashboard.widgets import Latest, caption, card, facts, later, number, one_update, text, with_document
-
-PLANES = (("z", "x", "y"), ("x", "y", "z"), ("y", "x", "z"))
-"""Normal, horizontal and vertical axis of each plane."""
 
 
 @dataclass(frozen=True)
@@ -68,30 +66,7 @@ class PotentialSlices(pn.viewable.Viewer):
 
     def controls(self) -> list[pn.viewable.Viewable]:
         """Quantity, view and planes, for the rail."""
-        p = self.session.param
-        quantities = {f"{q.label}  [{q.unit}]": q.name for q in FIELDS.values()}
-        if self.session.show not in self.views:
-            self.session.show = "median"
-        choose = {"sizing_mode": "stretch_width", "margin": (4, 0)}
-        quantity = pn.widgets.Select(options=quantities, value=self.session.quantity, **choose)
-        quantity.link(self.session, value="quantity")
-        view = pn.widgets.Select(options=self.views, value=self.session.show, **choose)
-        view.link(self.session, value="show")
-        offsets = [
-            pn.widgets.FloatSlider.from_param(
-                p[f"at_{axis}"],
-                label=f"{axis} = const. [kpc]",
-                start=self.slicer.span(axis)[0],
-                end=self.slicer.span(axis)[1],
-                step=0.01,
-                format="0.00",
-                sizing_mode="stretch_width",
-                margin=(4, 8),
-            )
-            for axis in AXES
-        ]
-        contours = pn.widgets.Checkbox.from_param(p.contours, label="contours", margin=(4, 0))
-        return [caption("Quantity"), quantity, view, caption("Planes"), *offsets, caption("Overlay"), contours]
+        return plane_controls(self.session, {view: view for view in self.views}, self.slicer.span)
 
     def request(self) -> None:
         """Compute what the session asks for."""

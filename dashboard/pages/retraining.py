@@ -16,6 +16,7 @@ from core.phase_space.region import Everything, Region
 from core.runs.registry import Run
 from dashboard.failures import notify
 from dashboard.forms import ConfigForm
+from dashboard.parent_link import WithParent, alone
 from dashboard.retrain import cost
 from dashboard.run_monitor import RunMonitor
 from dashboard.services import Services
@@ -28,9 +29,15 @@ _ALL = "all stars"
 class Retraining(pn.viewable.Viewer):
     """The page."""
 
-    def __init__(self, session: Session, services: Services, open_run: Callable[[Run], None]):
+    def __init__(
+        self,
+        session: Session,
+        services: Services,
+        open_run: Callable[[Run], None],
+        with_parent: WithParent = alone,
+    ):
         super().__init__()
-        self.session, self.services, self.open = session, services, open_run
+        self.session, self.services, self.open, self.with_parent = session, services, open_run, with_parent
         self._catalogues = {c.id: c for c in services.catalogues()}
         fill = {"sizing_mode": "stretch_width", "margin": (2, 0, 6, 0)}
         options = {f"{c.name} · {grouped(len(c))}": key for key, c in self._catalogues.items()}
@@ -53,7 +60,7 @@ class Retraining(pn.viewable.Viewer):
             sizing_mode="stretch_width",
             margin=(4, 0),
         )
-        self.monitor = RunMonitor(session, self._finished, curves=True)
+        self.monitor = RunMonitor(session, self._finished, curves=True, with_parent=with_parent)
         self._known: list[tuple[str, str, int]] | None = None
         self._table = pn.Column(sizing_mode="stretch_width", margin=0)
         self._runs = card(caption("Runs"), self._table)
@@ -184,6 +191,8 @@ class _RunRow:
         actions = []
         if run.has("flow_sample.parquet"):
             actions.append(("Open", lambda event: page.open(run)))
+        if state == "done" and (compare := page.with_parent(run)) is not None:
+            actions.append(("Compare with parent", lambda event: compare()))
         if state == "running":
             actions += [
                 ("Follow", lambda event: page.monitor.follow(run)),

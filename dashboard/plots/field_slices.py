@@ -15,6 +15,8 @@ from dashboard.plots.palette import LIGHT, Palette
 
 Limits = tuple[float, float]
 
+PLANES = (("z", "x", "y"), ("x", "y", "z"), ("y", "x", "z"))
+"""Normal, horizontal and vertical axis of each plane."""
 CONTOURS = 8
 ASPECT = 1.14
 """Width over height of a figure with which its frame, without labels and colour bar, is about square."""
