@@ -21,7 +21,7 @@ _CELL = {"flex": "1 1 260px", "min-width": "0"}
 
 
 class ComparedProfiles(pn.viewable.Viewer):
-    """The panel; a run without profiles is named with the reason."""
+    """The panel of the runs that have potentials; one without profiles is named with the reason."""
 
     def __init__(self, session: Session, services: Services, runs: Sequence[tuple[Candidate, Run]]):
         super().__init__()
@@ -30,7 +30,9 @@ class ComparedProfiles(pn.viewable.Viewer):
         self._legend = text('<p class="muted">evaluating the profiles …</p>')
         self._cells = pn.FlexBox(gap="0px", margin=0, sizing_mode="stretch_width")
         session.param.watch(lambda event: with_document(self._draw), "theme")
-        Latest(services, self._arrived).request(later(self._compute))
+        self._card = card(caption("Profiles"), self._legend, self._cells, visible=bool(runs))
+        if runs:
+            Latest(services, self._arrived).request(later(self._compute))
 
     def _compute(self) -> dict[str, Profiles | DeepPotentialError]:
         found: dict[str, Profiles | DeepPotentialError] = {}
@@ -96,4 +98,4 @@ class ComparedProfiles(pn.viewable.Viewer):
         return f'<p class="strip">{"".join(marks)}<span>{note if marks else ""}</span></p>{reasons}'
 
     def __panel__(self) -> pn.Column:
-        return card(caption("Profiles"), self._legend, self._cells)
+        return self._card

@@ -15,12 +15,15 @@ from core.runs.registry import Run
 from dashboard.candidates import Candidate
 from dashboard.failures import alert
 from dashboard.plane_controls import plane_controls
-from dashboard.plots.field_slices import PLANES, SliceFigure, colour_limits
+from dashboard.plots.field_slices import ASPECT, PLANES, SliceFigure, colour_limits
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import Latest, card, later, one_update, text, with_document
 
 _COLUMN = {"flex": "1 1 250px", "min-width": "250px"}
+_WORDS = {"flex": "1 1 170px", "min-width": "170px"}
+_NARROW = 1.38
+"""Width over height of figures of which five stand beside each other."""
 _VIEW_NAMES = {"difference": "median − truth"}
 _Planes = tuple[FieldSlice, ...]
 
@@ -80,7 +83,9 @@ class ComparedSlices(pn.viewable.Viewer):
 
     def _three(self) -> list[SliceFigure]:
         span = next(iter(self.slicers.values())).span
-        figures = [SliceFigure(normal, a, b, span(a), span(b)) for normal, a, b in PLANES]
+        # Labels and colour bars take the more of a figure the narrower it is.
+        aspect = _NARROW if len(self.slicers) > 2 else ASPECT
+        figures = [SliceFigure(normal, a, b, span(a), span(b), aspect=aspect) for normal, a, b in PLANES]
         for fig in figures:
             fig.on_tap(lambda place: with_document(self._tapped, place))
         return figures
@@ -162,6 +167,6 @@ def _head(letters: str, words: str) -> str:
 
 def _column(head: str, content: list[SliceFigure] | pn.viewable.Viewable) -> pn.Column:
     if not isinstance(content, list):
-        return pn.Column(text(head, margin=0), content, margin=0, styles=_COLUMN)
+        return pn.Column(text(head, margin=0), content, margin=0, styles=_WORDS)
     panes = [pn.pane.Bokeh(f.figure, sizing_mode="scale_width", margin=0) for f in content]
     return pn.Column(text(head, margin=0), *panes, margin=0, styles=_COLUMN)

@@ -11,15 +11,19 @@ from typing import Any
 
 import panel as pn
 
+from core.errors import DeepPotentialError
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
 from core.jobs.status import RunStatus, duration, progress_lines, run_status
-from core.runs import products
+from core.jobs.task_groups import TaskGroup, task_groups
+from core.runs import products, readings
 from core.runs.registry import Run
 from dashboard.parent_link import ParentButton, WithParent, alone
 from dashboard.plots.curves import LossFigure
-from dashboard.plots.diagrams import task_graph
+from dashboard.plots.diagrams import task_diagram, task_summary
 from dashboard.session import Session
+from dashboard.task_details import TaskDetails
+from dashboard.task_graph import TaskGraph
 from dashboard.widgets import card, one_update, text, with_document
 
 _PERIOD = 500
@@ -62,7 +66,11 @@ class RunMonitor(pn.viewable.Viewer):
         self._offsets: dict[str, int] = {}
         self._lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
         self._head = text(margin=0)
-        self._graph = text(margin=(8, 0, 0, 0))
+        self.graph = TaskGraph(sizing_mode="stretch_width", margin=0)
+        self._summary = text()
+        self.details = TaskDetails(session)
+        self._left_out: dict[tuple[str, str], dict[str, str]] = {}
+        self.graph.param.watch(lambda event: with_document(self.refresh), "chosen")
         self._cancel = pn.widgets.Button(label="Cancel", margin=(0, 0, 0, 8), visible=False)
         self._resume = pn.widgets.Button(label="Go on", margin=(0, 0, 0, 8), visible=False)
         self._open = pn.widgets.Button(label="Open", color="primary", margin=(0, 0, 0, 8), visible=False)
@@ -82,7 +90,9 @@ class RunMonitor(pn.viewable.Viewer):
             phase: pn.Column(pane, margin=0, styles=styles) for phase, pane in zip(self.figures, panes, strict=True)
         }
         charts = [pn.FlexBox(*self._charts.values(), gap="0px", margin=(8, 0, 0, 0))] if curves else []
-        self._card = card(row, self._graph, *charts, visible=False)
+        scroll = {"overflow-x": "auto", "padding": "3px"}  # room for the ring of the button that has the focus
+        graph = pn.Column(self.graph, sizing_mode="stretch_width", margin=(8, 0, 0, 0), styles=scroll)
+        self._card = card(row, graph, self._summary, self.details, *charts, visible=False)
         self._poll: Any = None
 
     def follow(self, run: Run) -> None:
@@ -104,7 +114,7 @@ class RunMonitor(pn.viewable.Viewer):
         status = run_status(self.run)
         with one_update():
             self._head.object = _head(status)
-            self._graph.object = task_graph(status.tasks)
+            self._draw_graph(status)
             self._cancel.visible = status.state == "running"
             self._resume.visible = status.state in ("cancelled", "interrupted", "failed")
             self._parent.offer(self.run if status.state == "done" else None)
@@ -119,6 +129,27 @@ class RunMonitor(pn.viewable.Viewer):
         if not self._was_ready and self._ready(status):
             self._was_ready = True
             self._arrived(self.run)
+
+    def _draw_graph(self, status: RunStatus) -> None:
+        groups = task_groups(status.tasks)
+        left_out = {group.key: self._missing(status.run, group) for group in groups}
+        counts = {key: len(reasons) for key, reasons in left_out.items()}
+        self.graph.diagram = task_diagram(groups, counts)
+        self._summary.object = f'<p class="muted">{html.escape(task_summary(groups, counts))}</p>'
+        chosen = next((group for group in groups if group.key == self.graph.chosen), None)
+        self.details.show(status.run, chosen, left_out[chosen.key] if chosen else {})
+
+    def _missing(self, run: Run, group: TaskGroup) -> dict[str, str]:
+        """What a group could not make and why: read once, when it is done."""
+        if group.state != "done":
+            return {}
+        key = run.id, group.key
+        if key not in self._left_out:
+            try:
+                self._left_out[key] = readings.left_out(run, group.kind, group.pipeline)
+            except DeepPotentialError as error:
+                self._left_out[key] = {"what it made": str(error)}
+        return self._left_out[key]
 
     def _draw_curves(self) -> None:
         assert self.run is not None

@@ -5,7 +5,7 @@ Caches are bounded and keyed by content, so they are never wrong, only cold. Not
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from core.catalog.store import CatalogueStore
 from core.config import Config
 from core.diagnostics.comparison import shared_stars
 from core.diagnostics.profiles import Profile
+from core.diagnostics.scalars import ScalarDraws
 from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit
@@ -195,6 +196,12 @@ class Services:
         key = ("profiles", run.path, *readings.measured_pipelines(run))
         make = lambda: readings.profiles(run, self.catalogue(run))  # noqa: E731
         return self._cache.get(key, make, lambda made: 10_000 * len(made))
+
+    def scalars_within(self, run: Run, config: Config, region: Region) -> Mapping[str, ScalarDraws]:
+        """The scalars of a run by name, averaged as ``config`` says within ``region``."""
+        key = ("scalars", run.path, *readings.measured_pipelines(run), config, region)
+        make = lambda: readings.scalars_within(run, self.catalogue(run), config, region)  # noqa: E731
+        return {scalar.name: scalar for scalar in self._cache.get(key, make, lambda made: 10_000 * len(made))}
 
     def _stars(self, key: Hashable, run: Run, make: Callable[[], PhaseSpaceSample]) -> Stars:
         sample = self._cache.get((key, "sample"), make, lambda s: s.w.nbytes)

@@ -62,7 +62,7 @@ def build() -> pn.Template:
     shell.add_panel("theme", _theme_button(session))
     shell.add_panel("notifications", pn.state.notifications)
     # The browser starts with its own address: tell it the runs that were chosen for it, so that the link says them.
-    pn.state.onload(lambda: session.param.trigger("run", "runs"))
+    pn.state.onload(lambda: session.param.trigger(*(name for name in ("run", "runs") if getattr(session, name))))
     return shell
 
 

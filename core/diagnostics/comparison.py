@@ -7,6 +7,8 @@ that share stars share their noise as well, which is said beside the numbers and
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 
 import numpy as np
 from jaxtyping import UInt64
@@ -15,6 +17,7 @@ from core.array_types import Mask, PerStar, PhaseSpace
 from core.diagnostics.profiles import Profile
 from core.diagnostics.scalars import ScalarDraws
 from core.diagnostics.slices import AXES, FieldSlice, Slicer
+from core.phase_space.region import And, Region
 from core.pipelines import POTENTIAL_SEED, UNCERTAINTIES
 
 
@@ -57,6 +60,12 @@ def common_spans(slicers: Sequence[Slicer]) -> dict[str, tuple[float, float]]:
     """The extent [kpc] along every axis that holds the regions of all."""
     spans = {axis: [slicer.span(axis) for slicer in slicers] for axis in AXES}
     return {axis: (min(low for low, _ in of), max(high for _, high in of)) for axis, of in spans.items()}
+
+
+def common_region(regions: Sequence[Region]) -> Region:
+    """What is inside all regions, with every condition named once."""
+    parts = dict.fromkeys(part for r in regions for part in (r.parts if isinstance(r, And) else (r,)))
+    return reduce(and_, parts)
 
 
 def slice_difference(run: FieldSlice, first: FieldSlice) -> FieldSlice:

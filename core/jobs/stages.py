@@ -10,11 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from core import ensemble, mocks
+from core import ensemble
 from core.array_types import PhaseSpace
 from core.catalog.resolve import open_catalogue
 from core.diagnostics.budget import correlations
-from core.diagnostics.scalars import scalar_draws
 from core.diagnostics.star_counts import slopes
 from core.diagnostics.stationarity import PatternSpeedVerdict, median_share
 from core.diagnostics.steadiness import Steadiness, steadiness
@@ -105,18 +104,8 @@ def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:
 
 def read_off_scalars(task: Task) -> list[Path]:
     """The scalars of every pipeline, with the truth where the stars are a mock's."""
-    run, config = task.run, task.run.manifest.config
-    pipelines = readings.measured_pipelines(run)
-    truth = open_catalogue(run.manifest.catalogue.id).truth
-    system = mocks.from_truth(truth) if truth else None
-    scalars = scalar_draws(
-        {p: run.potentials(p) for p in pipelines},
-        config,
-        products.read_flow(run.products).region,
-        suns={p: products.solar_positions(run.products, p) for p in pipelines},
-        truth=system,
-        true_pattern_speed=system.pattern_speed if system else None,
-    )
+    run, region = task.run, products.read_flow(task.run.products).region
+    scalars = readings.scalars_within(run, open_catalogue(run.manifest.catalogue.id), run.manifest.config, region)
     relations = correlations(scalars)
     document: dict[str, Any] = {s.name: s.to_json() | {"correlations": relations[s.name]} for s in scalars}
     if "pattern_speed" in document:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,15 @@ from core.errors import CorruptArtifactError
 from core.jobs.graph import estimated_seconds
 from core.jobs.machine import this_machine
 from core.jobs.ownership import CANCEL_FILE, is_owned, recorded_state
-from core.jobs.task import ERROR_FILE, PROGRESS_FILE
+from core.jobs.task import ATTEMPTS_FILE, ERROR_FILE, LOG_FILE, PROGRESS_FILE
 from core.runs.artifacts import read_json
 from core.runs.manifest import TaskSpec
 from core.runs.registry import DONE_FILE, Run
+
+_BEGUN = 0.05
+"""Fraction of a task below which its pace says nothing."""
+_TAIL = 16_384
+"""Bytes at the end of a log that are looked at."""
 
 STATES = ("waiting", "running", "done", "failed", "cancelled", "interrupted")
 
@@ -29,6 +36,13 @@ class TaskStatus:
     fraction: float
     message: str = ""
     seconds: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Expected seconds to its end at its own pace; None where it does not run or has hardly begun."""
+        if self.state != "running" or self.fraction < _BEGUN:
+            return None
+        return self.seconds * (1 - self.fraction) / self.fraction
 
 
 @dataclass(frozen=True)
@@ -115,13 +129,13 @@ def _error(directory: Path) -> str:
     try:
         return str(read_json(directory / ERROR_FILE)["message"])
     except (CorruptArtifactError, KeyError, TypeError):
-        return f"see {directory / 'log.txt'}"
+        return f"see {directory / LOG_FILE}"
 
 
 def _remaining(run: Run, tasks: Sequence[TaskStatus]) -> float:
     """Expected seconds to the end on this machine: the planned schedule of what is left, at the pace seen so far."""
     left = [dataclasses.replace(t.spec, weight=t.spec.weight * (1 - t.fraction)) for t in tasks]
-    begun = [t for t in tasks if t.fraction > 0.05 and t.seconds > 5]
+    begun = [t for t in tasks if t.fraction > _BEGUN and t.seconds > 5]
     planned = sum(t.spec.weight * t.fraction for t in begun)
     pace = sum(t.seconds for t in begun) / planned if planned else 1.0
     return pace * estimated_seconds(left, run.manifest.config, this_machine())
@@ -137,6 +151,29 @@ def progress_lines(run: Run, task_id: str, offset: int = 0) -> tuple[list[dict[s
         content = file.read()
     whole = content[: content.rfind(b"\n") + 1]
     return list(_parsed(whole)), offset + len(whole)
+
+
+def attempts(run: Run, task_id: str) -> list[float]:
+    """When each attempt at a task began [Unix time], oldest first; none where it is not recorded."""
+    path = run.path / "tasks" / task_id / ATTEMPTS_FILE
+    if not path.is_file():
+        return []
+    times = []
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError, TypeError, KeyError):  # half a line, left by a crash
+            times.append(float(json.loads(line)["time"]))
+    return times
+
+
+def log_tail(run: Run, task_id: str, lines: int = 30) -> str | None:
+    """The last lines of a task's log, without the colours of a terminal; None where no log was kept."""
+    path = run.path / "tasks" / task_id / LOG_FILE
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _TAIL, 0))
+        content = file.read(_TAIL).decode(errors="replace")
+    return "\n".join(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", content).splitlines()[-lines:])
 
 
 def _parsed(content: bytes) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from core.config import Config
 from core.errors import CancelledError, DeepPotentialError
 from core.jobs.machine import is_for_accelerator, this_machine
 from core.jobs.ownership import CANCEL_FILE
-from core.jobs.task import ERROR_FILE, is_done
+from core.jobs.task import ERROR_FILE, LOG_FILE, is_done
 from core.runs.artifacts import read_json
 from core.runs.manifest import TaskSpec
 from core.runs.registry import open_run
@@ -46,7 +46,7 @@ def supervise(run_path: str, task_id: str, *needs: str) -> str:
         raise CancelledError("the run was cancelled")
     directory = path / "tasks" / task_id
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "log.txt").open("ab") as log:
+    with (directory / LOG_FILE).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "core.jobs.task", str(path), task_id],
             stdin=subprocess.PIPE,
@@ -118,4 +118,4 @@ def _failure(task_id: str, directory: Path, code: int) -> TaskFailedError:
         error = read_json(directory / ERROR_FILE)
         return TaskFailedError(task_id, error["message"], error["exit_code"])
     cause = f"signal {-code} (out of memory?)" if code < 0 else f"exit code {code}"
-    return TaskFailedError(task_id, f"its process ended with {cause}; see {directory / 'log.txt'}", 1)
+    return TaskFailedError(task_id, f"its process ended with {cause}; see {directory / LOG_FILE}", 1)

@@ -20,6 +20,8 @@ from core.runs.registry import DONE_FILE, Run, open_run
 
 ERROR_FILE = "error.json"
 PROGRESS_FILE = "progress.jsonl"
+ATTEMPTS_FILE = "attempts.jsonl"
+LOG_FILE = "log.txt"
 
 
 def is_done(run: Run, task_id: str) -> bool:
@@ -47,7 +49,7 @@ def execute(run_path: Path, task_id: str) -> None:
     directory = run.path / "tasks" / task_id
     directory.mkdir(parents=True, exist_ok=True)
     (directory / ERROR_FILE).unlink(missing_ok=True)
-    append_line(directory / "attempts.jsonl", {"time": time.time(), "pid": os.getpid()})
+    append_line(directory / ATTEMPTS_FILE, {"time": time.time(), "pid": os.getpid()})
 
     def report(fraction: float, **values: Any) -> None:
         append_line(directory / PROGRESS_FILE, {"time": time.time(), "fraction": round(fraction, 5), **values})

@@ -2,14 +2,17 @@
 
 from core import mocks
 from core.catalog.catalogue import Catalogue
+from core.config import Config
 from core.diagnostics.profiles import Profile, galactic_profiles
-from core.diagnostics.scalars import trusted_shell
+from core.diagnostics.scalars import ScalarDraws, scalar_draws, trusted_shell
 from core.diagnostics.slices import Slicer
 from core.diagnostics.steadiness import Steadiness, from_json
 from core.errors import CorruptArtifactError
+from core.phase_space.region import Region
 from core.pipelines import BARYONS, NULL, SOLAR_POSITION, TITLES
 from core.runs.artifacts import read_json
-from core.runs.products import STEADINESS, potentials_path, solar_positions
+from core.runs.products import STEADINESS, potentials_path, solar_positions, stored_flows
+from core.runs.products import left_out as draws_left_out
 from core.runs.registry import Run
 
 
@@ -30,6 +33,20 @@ def slicer(run: Run, catalogue: Catalogue) -> Slicer:
     )
 
 
+def scalars_within(run: Run, catalogue: Catalogue, config: Config, region: Region) -> list[ScalarDraws]:
+    """The scalars of a run in every pipeline that it has, averaged as ``config`` says within ``region``."""
+    pipelines = measured_pipelines(run)
+    system = mocks.from_truth(catalogue.truth) if catalogue.truth else None
+    return scalar_draws(
+        {name: run.potentials(name) for name in pipelines},
+        config,
+        region,
+        suns={name: solar_positions(run.products, name) for name in pipelines},
+        truth=system,
+        true_pattern_speed=system.pattern_speed if system else None,
+    )
+
+
 def common_pipelines(run: Run, other: Run) -> frozenset[str]:
     """The uncertainties whose draws are of the same unknowns in both runs, in the same order."""
     common = set()
@@ -41,6 +58,16 @@ def common_pipelines(run: Run, other: Run) -> frozenset[str]:
     if (ours.baryon_density, ours.baryon_error) == (theirs.baryon_density, theirs.baryon_error):
         common.add(BARYONS)
     return frozenset(common)
+
+
+def left_out(run: Run, kind: str, pipeline: str) -> dict[str, str]:
+    """What a kind of task of a pipeline could not make or may not use, and why, as far as it is known by now."""
+    if kind == "flows":
+        flows = stored_flows(run.products, pipeline)
+        return {f"flow {flow.number}": flow.reason for flow in flows if flow.reason is not None}
+    if kind == "potentials" and potentials_path(run.products, pipeline).is_file():
+        return {f"draw {draw}": reason for draw, reason in draws_left_out(run.products, pipeline).items()}
+    return {}
 
 
 def steadiness(run: Run) -> Steadiness | None:

@@ -1,6 +1,8 @@
 """Held-out loss against step while flows train: one line per member, for n(x) and for p(v | x)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
@@ -10,6 +12,25 @@ from dashboard.plots.palette import LIGHT, Palette
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """Steps and losses."""
+
+
+def loss_curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
+    """Held-out losses of the newest phase in lines of progress, by member; a step back after a stop begins anew."""
+    reports = [line for line in lines if "held_out" in line and "step" in line]
+    phase = reports[-1].get("phase") if reports else None
+    curves: dict[str, tuple[list[float], list[float]]] = {}
+    begun: Counter[Any] = Counter()
+    for line in reports:
+        if line.get("phase") != phase:
+            continue
+        member, step = line.get("member", ""), float(line["step"])
+        last = curves.get(f"{member} {begun[member]}")
+        if last is not None and step <= last[0][-1]:
+            begun[member] += 1
+        steps, losses = curves.setdefault(f"{member} {begun[member]}", ([], []))
+        steps.append(step)
+        losses.append(float(line["held_out"]))
+    return dict(curves)
 
 
 class LossFigure:

@@ -1,44 +1,86 @@
 """Diagrams as markup: the task graph of a run as it goes, and the volumes over which scalars are averaged."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from core.jobs.graph import STAGES
-from core.jobs.status import TaskStatus
-from core.pipelines import TITLES
+from core.jobs.status import STATES, duration
+from core.jobs.task_groups import TaskGroup
 from dashboard.plots.palette import Palette
 
-
-def task_graph(tasks: Sequence[TaskStatus]) -> str:
-    """The tasks of a run in columns, one stage after the other, each with how far it is."""
-    columns = []
-    for kind, title in STAGES:
-        boxes = [_box(t, title) for t in tasks if t.spec.kind == kind]
-        columns.append(f'<div style="display:grid;gap:8px;align-content:center;flex:1 1 150px">{"".join(boxes)}</div>')
-    arrow = '<div aria-hidden="true" style="align-self:center;color:var(--muted)">→</div>'
-    return f'<div style="display:flex;gap:10px;flex-wrap:wrap">{arrow.join(columns)}</div>'
+COLUMNS = tuple(kind for kind, _ in STAGES)
 
 
-_TONES = {"done": "var(--good)", "running": "var(--action)", "failed": "var(--caution)"}
+def task_diagram(groups: Sequence[TaskGroup], left_out: Mapping[str, int]) -> dict[str, Any]:
+    """The graph of a run as plain values: ``nodes`` in columns and rows, ``edges`` between their keys, number of
+    ``rows``. ``left_out`` counts by group what could not be made.
+    """
+    rows = _rows(groups)
+    nodes = [
+        {
+            "key": group.key,
+            "column": COLUMNS.index(group.kind),
+            "row": rows[group.key],
+            "title": group.title,
+            "detail": _detail(group, left_out.get(group.key, 0)),
+            "state": group.state,
+            "done": round(100 * group.fraction),
+        }
+        for group in groups
+    ]
+    edges = [[need, group.key] for group in groups for need in group.needs]
+    return {"nodes": nodes, "edges": edges, "columns": len(COLUMNS), "rows": int(max(rows.values(), default=-1)) + 1}
 
 
-def _box(task: TaskStatus, title: str) -> str:
-    tone = _TONES.get(task.state, "var(--line)")
-    parameters = task.spec.parameters
-    name = title
-    if "members" in parameters and isinstance(parameters["members"], list):
-        name = f"{title} {', '.join(str(m + 1) for m in parameters['members'])}"
-    pipeline = TITLES.get(str(parameters.get("pipeline", "")), "")
-    words = task.state if task.state != "running" else f"{100 * task.fraction:.0f} %"
-    detail = html.escape(" · ".join(part for part in (pipeline, words) if part))
-    width = f"{100 * task.fraction:.0f}%"
-    title_text = f' title="{html.escape(task.message)}"' if task.message else ""
-    return (
-        f'<div{title_text} style="border:1px solid {tone};border-radius:6px;padding:6px 10px 8px;position:relative">'
-        f'<div style="font-weight:600">{html.escape(name)}</div><div class="muted">{detail}</div>'
-        f'<div style="position:absolute;left:0;bottom:0;height:3px;width:{width};background:{tone};border-radius:3px">'
-        "</div></div>"
-    )
+def _rows(groups: Sequence[TaskGroup]) -> dict[str, float]:
+    """A row for every group of potentials, by what they are fitted to; all else in the middle of what follows it."""
+    potentials = [group for group in groups if group.kind == "potentials"]
+    fed = dict.fromkeys(need for group in potentials for need in group.needs)
+    # What waits for nothing, the preview, comes last: it stands beside the others.
+    ordered = [g for need in fed for g in potentials if g.needs[:1] == (need,)] + [g for g in potentials if not g.needs]
+    rows = {group.key: float(row) for row, group in enumerate(ordered)}
+    for kind in ("sample", "flows"):
+        for group in groups:
+            if group.kind == kind:
+                next_kind = COLUMNS[COLUMNS.index(kind) + 1]
+                following = [rows[g.key] for g in groups if g.kind == next_kind and group.key in g.needs]
+                rows[group.key] = _middle(following) if following else float(len(rows))
+    for group in groups:
+        rows.setdefault(group.key, _middle([rows[need] for need in group.needs if need in rows] or [0.0]))
+    return rows
+
+
+def _middle(rows: Sequence[float]) -> float:
+    return (min(rows) + max(rows)) / 2
+
+
+def _detail(group: TaskGroup, left_out: int) -> str:
+    """How far a group is, in a few words."""
+    count, parts = len(group.tasks), [group.state]
+    if group.state == "running":
+        parts = [f"{100 * group.fraction:.0f} %"]
+    if count > 1 and group.state != "done":
+        parts.insert(0, f"{group.done} of {count}")
+    if group.seconds_left is not None:
+        parts.append(f"{duration(group.seconds_left)} left")
+    if left_out:
+        parts.append(f"{left_out} left out")
+    return " · ".join(parts)
+
+
+def task_summary(groups: Sequence[TaskGroup], left_out: Mapping[str, int]) -> str:
+    """What the graph shows, in a sentence for each state that occurs."""
+    sentences = []
+    for state in STATES:
+        of = [group for group in groups if group.state == state]
+        if state == "done" and len(of) == len(groups):
+            sentences.append("Everything is done.")
+        elif of:
+            named = ", ".join(f"{g.title} ({_detail(g, 0)})" if state == "running" else g.title for g in of)
+            sentences.append(f"{state.capitalize()}: {named}.")
+    lost = [f"{left_out[group.key]} of {group.title}" for group in groups if left_out.get(group.key)]
+    return " ".join([*sentences, *([f"Left out: {', '.join(lost)}."] if lost else [])])
 
 
 def averaging_diagram(inner: float, outer: float, slab: float, reach: float, palette: Palette) -> str:

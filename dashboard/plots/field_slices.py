@@ -18,14 +18,16 @@ Limits = tuple[float, float]
 PLANES = (("z", "x", "y"), ("x", "y", "z"), ("y", "x", "z"))
 """Normal, horizontal and vertical axis of each plane."""
 CONTOURS = 8
-ASPECT = 1.14
+ASPECT = 1.24
 """Width over height of a figure with which its frame, without labels and colour bar, is about square."""
+_BAR = 54
+"""Pixels for a colour bar and numbers of five digits."""
 
 
 class SliceFigure:
     """One plane, updated and restyled in place."""
 
-    def __init__(self, normal: str, a: str, b: str, a_range: Limits, b_range: Limits):
+    def __init__(self, normal: str, a: str, b: str, a_range: Limits, b_range: Limits, *, aspect: float = ASPECT):
         self.normal, self.a, self.b = normal, a, b
         blank = np.full((1, 1), np.nan)
         width, height = a_range[1] - a_range[0], b_range[1] - b_range[0]
@@ -38,7 +40,7 @@ class SliceFigure:
         self._signed = False
         self.figure: figure = new_figure(
             sizing_mode="scale_width",
-            aspect_ratio=ASPECT,
+            aspect_ratio=aspect,
             x_range=Range1d(*a_range),
             y_range=Range1d(*b_range),
             tools="pan,wheel_zoom,reset,save,tap",
@@ -57,6 +59,7 @@ class SliceFigure:
         fig.add_tools(HoverTool(renderers=[image], tooltips=[*places, ("shown", "@image{0.0000}"), *values]))
         self._bar = slim_bar(image, ticker=BasicTicker(desired_num_ticks=5))
         fig.add_layout(self._bar, "right")
+        fig.min_border_right = _BAR  # Bokeh does not make room again when the numbers get longer
         fig.grid.visible = False
         fig.xaxis.axis_label, fig.yaxis.axis_label = coordinate(a).axis_label, coordinate(b).axis_label
         self.restyle(LIGHT)
