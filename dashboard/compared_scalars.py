@@ -220,8 +220,8 @@ class ComparedScalars(pn.viewable.Viewer):
             return f"{letter} shares no star with {first}."
         stars = grouped(run.run.manifest.stars)
         return (
-            f"{grouped(count)} of the {stars} stars of {letter} are in {first} too: the errors are not independent, and "
-            "a difference is more significant than its σ say."
+            f"{grouped(count)} of the {stars} stars of {letter} are in {first} too: the errors are not independent, "
+            "and a difference is more significant than its σ say."
         )
 
     def __panel__(self) -> pn.Column:

@@ -60,8 +60,8 @@ class ComparedSlices(pn.viewable.Viewer):
         self._drawn: dict[str, _Planes] = {}
         self._latest = Latest(services, self._arrived)
         self._restyle()
-        session.param.watch(lambda event: self.request(), ["quantity", "at_x", "at_y", "at_z"])
-        session.param.watch(lambda event: with_document(self._redraw), ["show", "contours"])
+        session.param.watch(lambda *events: self.request(), ["quantity", "at_x", "at_y", "at_z"])
+        session.param.watch(lambda *events: with_document(self._redraw), ["show", "contours"])
         session.param.watch(lambda event: with_document(self._restyle), "theme")
         if self.slicers:
             self.request()

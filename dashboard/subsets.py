@@ -31,7 +31,7 @@ class SubsetPicker(pn.viewable.Viewer):
         self._typed.param.watch(self._type, "value")
         self._rename.param.watch(self._renamed, "value")
         self._remove.on_click(self._removed)
-        session.param.watch(lambda event: self._refresh(), ["subset", "subsets"])
+        session.param.watch(lambda *events: self._refresh(), ["subset", "subsets"])
         self._refresh()
 
     @property

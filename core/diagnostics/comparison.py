@@ -11,7 +11,7 @@ from functools import reduce
 from operator import and_
 
 import numpy as np
-from jaxtyping import UInt64
+from jaxtyping import Float, UInt64
 
 from core.array_types import Mask, PerStar, PhaseSpace
 from core.diagnostics.profiles import Profile
@@ -102,7 +102,7 @@ def curve(profile: Profile) -> Curve | None:
     return Curve(profile.at, profile.pipelines[POTENTIAL_SEED].median, error, profile.truth, profile.trusted)
 
 
-def shared_stars(a: PhaseSpace, b: PhaseSpace) -> int:
+def shared_stars(a: PhaseSpace, b: Float[np.ndarray, "k 6"]) -> int:
     """How many stars are in both samples: those at the same place with the same velocity, to the last bit."""
     return len(np.intersect1d(_keys(a), _keys(b)))
 

@@ -144,7 +144,7 @@ class FlowQuality(pn.viewable.Viewer):
             self.rows.append(ProjectionRow(self, x, y))
         self._column = pn.Column(*(row.view for row in self.rows), sizing_mode="stretch_width", margin=0)
         self._check = card(text(density_check(run)))
-        session.param.watch(lambda event: self._each("refresh"), ["bins", "form"])
+        session.param.watch(lambda *events: self._each("refresh"), ["bins", "form"])
         session.param.watch(lambda event: with_document(self._each, "reshade"), "scale")
         session.param.watch(lambda event: with_document(self._subset_changed), "subset")
         session.param.watch(lambda event: with_document(self._restyle), "theme")

@@ -54,8 +54,8 @@ class PotentialSlices(pn.viewable.Viewer):
         for fig in self.figures:
             fig.on_tap(lambda place: with_document(self._tapped, place))
         self._restyle()
-        session.param.watch(lambda event: self.request(), ["quantity", "at_x", "at_y", "at_z"])
-        session.param.watch(lambda event: with_document(self._redraw), ["show", "contours"])
+        session.param.watch(lambda *events: self.request(), ["quantity", "at_x", "at_y", "at_z"])
+        session.param.watch(lambda *events: with_document(self._redraw), ["show", "contours"])
         session.param.watch(lambda event: with_document(self._restyle), "theme")
         self.request()
 

@@ -38,7 +38,7 @@ class ScalarDistributions(pn.viewable.Viewer):
         self._table = card(text(f'<div class="scroll">{_table(self.scalars, self.document)}</div>'))
         self._correlations = _correlations(self.scalars, self.document)
         self._draw()
-        session.param.watch(lambda event: self._draw(), ["theme", "overlay_truth"])
+        session.param.watch(lambda *events: self._draw(), ["theme", "overlay_truth"])
 
     @property
     def has_truth(self) -> bool:

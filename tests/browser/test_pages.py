@@ -11,6 +11,7 @@ PAGES = {
     "potential": "Under the crosshair",
     "scalars": "best fit",
     "train": "New run",
+    "compare": "Settings that differ",
 }
 
 

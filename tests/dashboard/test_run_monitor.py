@@ -3,6 +3,7 @@
 import dataclasses
 import time
 
+import panel as pn
 import pytest
 from panel.io.state import state
 from small_runs import waiting_run
@@ -13,7 +14,6 @@ from core.jobs.status import run_status
 from core.jobs.task import append_line
 from core.runs.artifacts import write_json
 from dashboard import run_monitor
-from dashboard.plots.diagrams import task_graph
 from dashboard.plots.palette import DARK
 from dashboard.run_monitor import RunMonitor, _head, has_maps
 from dashboard.session import Session
@@ -91,16 +91,77 @@ def test_the_head_says_how_a_run_stands(case, run):
     assert "hidden" not in words
 
 
-def test_the_graph_has_a_box_for_every_task(run):
+def test_the_graph_says_how_far_every_group_is(run, monitor):
     report(run, 0.0)
     report(run, 0.4)
     record_state(run, "running", started=100.0)
     with owned(run):
-        words = task_graph(run_status(run).tasks)
-    assert words.count("font-weight:600") == len(run.manifest.tasks) == 7
-    assert "flows 1, 2" in words
-    assert "DF seed · 40 %" in words
-    assert words.count("waiting") == 6
+        monitor.follow(run)
+    nodes = {node["key"]: node for node in monitor.graph.diagram["nodes"]}
+    assert len(nodes) == len(run.manifest.tasks) == 7
+    assert nodes["flows df_seed"] | {"title": "DF seed flows", "state": "running", "done": 40} == nodes["flows df_seed"]
+    assert nodes["flows df_seed"]["detail"].startswith("40 %")
+    assert [n["state"] for n in nodes.values()].count("waiting") == 6
+    assert "Running: DF seed flows (40 %" in monitor._summary.object
+    assert "Waiting: " in monitor._summary.object
+
+
+def words_of(view):
+    return " ".join(str(pane.object) for pane in view.__panel__().select(pn.pane.HTML))
+
+
+def test_a_group_leads_to_attempts_losses_and_log(run, monitor):
+    directory = run.path / "tasks" / FLOWS
+    monitor.follow(run)
+    assert not monitor.details._body.visible
+    append_line(directory / "attempts.jsonl", {"time": 1e9, "pid": 1})
+    (directory / "log.txt").write_text("begun\n\x1b[31mNaN <here>\x1b[0m\n")
+    report(run, 0.1, phase="velocity", member=0, step=100, steps=400, loss=0.0, held_out=3.0)
+    write_json(directory / "error.json", {"message": "it <diverged>", "exit_code": 1})
+    monitor.graph.chosen = "flows df_seed"
+    monitor.refresh()
+    words = words_of(monitor.details)
+    for part in ("1, the last at 2001-09-09", "NaN &lt;here&gt;", "it &lt;diverged&gt;", "failed"):
+        assert part in words
+    assert "\x1b" not in words
+    assert monitor.details.figure._source.data["ys"] == [[3.0]]
+    report(run, 0.2, phase="velocity", member=0, step=200, steps=400, loss=0.0, held_out=2.0)
+    monitor.refresh()
+    assert monitor.details.figure._source.data["ys"] == [[3.0, 2.0]]
+    monitor.graph.chosen = "scalars"
+    monitor.refresh()
+    assert not monitor.details._chart.visible
+    assert "No log was kept" in words_of(monitor.details)
+    monitor.graph.chosen = ""
+    monitor.refresh()
+    assert not monitor.details._body.visible
+
+
+def test_what_was_left_out_is_counted_and_said(run, monitor):
+    write_json(run.path / "tasks" / FLOWS / "DONE", {})
+    rejected = {"member": 1, "half": 0, "reason": "its loss is <NaN>"}
+    write_json(run.products / "flow-df_seed-001.rejected.json", rejected)
+    monitor.follow(run)
+    node = next(n for n in monitor.graph.diagram["nodes"] if n["key"] == "flows df_seed")
+    assert node["detail"] == "done · 1 left out"
+    assert "Left out: 1 of DF seed flows." in monitor._summary.object
+    monitor.graph.chosen = "flows df_seed"
+    monitor.refresh()
+    assert "flow 1 is left out: its loss is &lt;NaN&gt;" in words_of(monitor.details)
+
+
+def test_a_finished_run_leads_to_its_parent(run):
+    asked = []
+    for with_parent, shown in ((lambda r: lambda: asked.append(r), True), (lambda r: None, False)):
+        monitor = RunMonitor(Session(), print, curves=False, with_parent=with_parent)
+        monitor.follow(run)
+        assert not monitor._parent.button.visible
+        finish(run)
+        monitor.refresh()
+        assert monitor._parent.button.visible == shown
+        monitor._parent.button.clicks += 1
+        record_state(run, "waiting")
+    assert asked == [run]
 
 
 def test_maps_come_before_the_potentials(run, told):
