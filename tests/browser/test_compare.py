@@ -20,7 +20,7 @@ def test_a_link_compares_the_two_demonstration_runs(tab: Tab, server: DashboardS
     assert tab.page.locator(".alert").count() == 0
     assert tab.page.locator("table.numbers").get_by_text("σ").count() >= 8
     chosen = tab.page.locator("select").evaluate_all("all => all.map(s => s.selectedOptions[0].text)")
-    assert chosen[:3] == ["disc-spiral", "disc-axisymmetric", "ρ  [Msun/pc³]"]
+    assert chosen[:3] == ["disc-spiral", "disc-axisymmetric", "ρ [Msun/pc³]"]
     assert f"runs={first},{second}" in tab.page.url.replace("%2C", ",")
 
 
