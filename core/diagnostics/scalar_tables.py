@@ -34,7 +34,7 @@ def _rows(document: Document) -> Iterator[tuple[str, str, float, str, float, flo
 
 
 def plain(document: Document) -> str:
-    """Aligned columns, then the verdict on the pattern speed; the error holds all uncertainties in quadrature."""
+    """Aligned columns, then what :func:`cautions` has to say; the error holds all uncertainties in quadrature."""
     numbers = "".join(f"{word:>12}" for word in ("median", "16 %", "84 %"))
     lines = [f"{'quantity':<28}{'best':>12}{'error':>12}  {'pipeline':<20}{numbers}  unit, volume"]
     shown = ""
@@ -48,10 +48,15 @@ def plain(document: Document) -> str:
             first = (name, significant(best, error if total is None else total), words, f"  {unit}, {volume}")
         lines.append(f"{first[0]:<28}{first[1]:>12}{first[2]:>12}  {pipeline:<20}{numbers}{first[3]}")
         shown = name
-    speed = document.get("pattern_speed")
-    if speed:
+    return "\n".join([*lines, *cautions(document)])
+
+
+def cautions(document: Document) -> list[str]:
+    """Of every scalar what asks for caution, then the verdict on the pattern speed: a line each."""
+    lines = [f"{name}: {entry['warning']}" for name, entry in document.items() if entry.get("warning")]
+    if speed := document.get("pattern_speed"):
         lines.append(f"pattern speed: {speed['verdict']} ({speed['reason']})")
-    return "\n".join(lines)
+    return lines
 
 
 def csv(document: Document) -> str:

@@ -92,6 +92,9 @@ FIELDS: Mapping[str, FieldQuantity] = {
 
 Grid = Float[np.ndarray, "b a"]
 
+_COUNT = 96
+"""Cells of a slice along an axis."""
+
 
 @dataclass(frozen=True)
 class FieldSlice:
@@ -172,10 +175,10 @@ class Slicer:
         """The same fit on planes of other extents."""
         return replace(self, spans=spans)
 
-    def plane(self, quantity: str, normal: str, offset: float, count: int = 96) -> FieldSlice:
+    def plane(self, quantity: str, normal: str, offset: float, count: int = _COUNT) -> FieldSlice:
         """The slice at ``normal`` = ``offset`` on a ``count`` × ``count`` grid that spans the region."""
         a, b = (axis for axis in AXES if axis != normal)
-        x = self._grid(normal, offset, count)
+        x = self.grid(normal, offset, count)
         members, truth = self.values(quantity, x)
         shape = (count, count)
         return FieldSlice(
@@ -196,11 +199,11 @@ class Slicer:
 
     def _shade(self, normal: str, offset: float, count: int) -> Float[np.ndarray, "fine_b fine_a"]:
         """0 in the trusted volume, 1 elsewhere in the region, 2 outside: on a grid fine enough for a smooth edge."""
-        x = self._grid(normal, offset, count)
+        x = self.grid(normal, offset, count)
         levels = 2.0 - self.region.contains_positions(x, self.sun) - self.trusted.contains_positions(x, self.sun)
         return levels.reshape(count, count)
 
-    def _grid(self, normal: str, offset: float, count: int) -> Positions:
+    def grid(self, normal: str, offset: float, count: int = _COUNT) -> Positions:
         """Middles of the cells of a plane, row by row."""
         a, b = (axis for axis in AXES if axis != normal)
         along, across = (_middles(self.span(axis), count) for axis in (a, b))

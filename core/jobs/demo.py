@@ -23,7 +23,7 @@ from core.jobs.creation import create_fit
 from core.jobs.mock import write_mock
 from core.jobs.runner import run_graph
 from core.mocks.test_particles import DiscSpiral
-from core.runs.products import STEADINESS
+from core.runs.products import SPEED_PROFILE, STEADINESS
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY
 
@@ -42,7 +42,10 @@ _CASES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
 )
 """Name of the catalogue and of its run, parameters of the mock, settings of the fit; a visitor sees the last first."""
 
-_KEPT = ("scalars.json", STEADINESS, FLOW_SUMMARY, FLOW_SAMPLE, "flow-df_seed-*.safetensors", "potential-*.safetensors")
+_KEPT = (
+    *("scalars.json", STEADINESS, SPEED_PROFILE, FLOW_SUMMARY, FLOW_SAMPLE),
+    *("flow-df_seed-*.safetensors", "potential-*.safetensors"),
+)
 """Products that the pages read; the scored points can be drawn again."""
 
 

@@ -5,29 +5,22 @@ A stage reads the products of the stages before it and writes its own; it can be
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from core import ensemble
 from core.array_types import PhaseSpace
-from core.catalog.resolve import open_catalogue
-from core.diagnostics.budget import correlations
 from core.diagnostics.star_counts import slopes
-from core.diagnostics.stationarity import PatternSpeedVerdict, median_share
-from core.diagnostics.steadiness import Steadiness, steadiness
 from core.errors import TrainingError
 from core.flow.distribution_function import FlowEnsemble
 from core.jobs.execution import Task
 from core.jobs.flow_training import train_flows
 from core.jobs.potential_fitting import fit_potentials
+from core.jobs.reading_off import read_off_scalars
 from core.phase_space.sample import ScoredSample
 from core.pipelines import RESAMPLED, flows_per_draw
-from core.potential.reference_frame import reference_frame
-from core.runs import products, readings, star_files
+from core.runs import products, star_files
 from core.runs.artifacts import write_json
-from core.runs.registry import Run
 
 
 def draw_sample(task: Task) -> list[Path]:
@@ -100,41 +93,6 @@ def _scored(task: Task, flow: FlowEnsemble, stars: np.ndarray) -> ScoredSample:
         inside &= np.linalg.norm(stars[:, :3] - np.asarray(ball[0]), axis=1) < reach
     points = stars[inside][: manifest.config.sample.scored_points].astype(float)
     return _at(flow, points)
-
-
-def read_off_scalars(task: Task) -> list[Path]:
-    """The scalars of every pipeline, with the truth where the stars are a mock's."""
-    run, region = task.run, products.read_flow(task.run.products).region
-    scalars = readings.scalars_within(run, open_catalogue(run.manifest.catalogue.id), run.manifest.config, region)
-    relations = correlations(scalars)
-    document: dict[str, Any] = {s.name: s.to_json() | {"correlations": relations[s.name]} for s in scalars}
-    if "pattern_speed" in document:
-        document["pattern_speed"] |= _verdict(run).to_json()
-    paths = [run.products / "scalars.json"]
-    write_json(paths[0], document)
-    if found := _steadiness(run):
-        paths.append(run.products / products.STEADINESS)
-        write_json(paths[1], found.to_json())
-    return paths
-
-
-def _steadiness(run: Run) -> Steadiness | None:
-    """How far f is from stationary in the best fit."""
-    config, potential = run.manifest.config, run.potential
-    sample = products.read_scored(products.scored_path(run.products, products.MAIN))
-    acceleration = ensemble.median(potential.acceleration(sample.w[:, :3]))
-    frame = reference_frame(config.potential.frame, config.solar)
-    # NaN where nothing turns at all.
-    return steadiness(sample, frame, acceleration, float(np.nan_to_num(potential.best_pattern_speed or 0.0)))
-
-
-def _verdict(run: Run) -> PatternSpeedVerdict:
-    _, members, speed = products.read_members(run.products, "potential_seed")
-    null: tuple[float, ...] = ()
-    if run.has("potential-null.safetensors"):
-        draws = run.potentials("null").pattern_speed
-        null = tuple(draws.tolist()) if draws is not None else ()
-    return PatternSpeedVerdict(median_share([m.noise_share for m in members]), speed, null)
 
 
 STAGES: Mapping[str, Callable[[Task], list[Path]]] = {

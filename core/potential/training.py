@@ -24,7 +24,7 @@ from core.phase_space.solar_position import SolarPosition
 from core.potential.basis import Basis, columns, densities, disc_basis, sphere_basis
 from core.potential.fields import PotentialEnsemble, PotentialModel
 from core.potential.galaxy import GalaxyFit, GalaxyModel, GalaxyState, fit_galaxy
-from core.potential.linear import LinearFit, design, solve
+from core.potential.linear import Design, LinearFit, design, solve
 from core.potential.neural import (
     Beginning,
     NetworkModel,
@@ -106,6 +106,21 @@ def _tracers(sample: ScoredSample, config: PotentialConfig, sun: SolarPosition) 
     return sphere_tracers(sample.w[:, :3], kinematic_centre(sample))
 
 
+def convex_problem(
+    sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, *, seed: int, bootstrap: bool
+) -> tuple[Basis, Design]:
+    """The basis of a seed and the linear problem of the convex solver in it."""
+    rng = np.random.default_rng(seed)
+    tracers = _tracers(sample, config, sun)
+    if basis_kind(config) == "disc":
+        basis = disc_basis(sun, rng)
+    else:
+        centre = np.asarray(tracers.centre) if tracers is not None else None
+        basis = sphere_basis(sample.w[:, :3], rng, centre)
+    points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
+    return basis, design(points, reference_frame(config.frame, sun), basis, config, tracers)
+
+
 def fit_convex(
     sample: ScoredSample,
     config: PotentialConfig,
@@ -116,19 +131,11 @@ def fit_convex(
     weights: PerStar | None = None,
 ) -> tuple[PotentialMember, LinearFit]:
     """One member of the convex solver; given ``weights`` they are used instead of being found."""
-    rng = np.random.default_rng(seed)
-    frame = reference_frame(config.frame, sun)
-    tracers = _tracers(sample, config, sun)
-    if basis_kind(config) == "disc":
-        basis = disc_basis(sun, rng)
-    else:
-        centre = np.asarray(tracers.centre) if tracers is not None else None
-        basis = sphere_basis(sample.w[:, :3], rng, centre)
-    points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
-    fit = solve(design(points, frame, basis, config, tracers), config, weights)
+    basis, problem = convex_problem(sample, config, sun, seed=seed, bootstrap=bootstrap)
+    fit = solve(problem, config, weights)
     state = LinearState(basis, jnp.asarray(fit.coefficients))
     speed = fit.pattern_speed
-    if speed is None and frame.rotates:
+    if speed is None and config.frame == "rotating":
         speed = float(config.pattern_speed)
     return PotentialMember(state, speed, fit.noise_share), fit
 

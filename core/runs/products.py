@@ -32,6 +32,7 @@ MAIN = DF_SEED
 """The pipeline whose flows are the best estimate of f."""
 
 STEADINESS = "steadiness.json"
+SPEED_PROFILE = "pattern_speed_profile.json"
 
 
 FLOW_SCHEMA, POTENTIAL_SCHEMA = 2, 1

@@ -1,19 +1,34 @@
 """What pages and reports read off a finished run alike: slices and profiles of its potentials beside the truth."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
 from core import mocks
 from core.catalog.catalogue import Catalogue
 from core.config import Config
+from core.diagnostics import pattern_speed_profile
+from core.diagnostics.pattern_speed_profile import PatternSpeedProfile
 from core.diagnostics.profiles import Profile, galactic_profiles
+from core.diagnostics.reliability import Reliability
 from core.diagnostics.scalars import ScalarDraws, scalar_draws, trusted_shell
 from core.diagnostics.slices import Slicer
 from core.diagnostics.steadiness import Steadiness, from_json
 from core.errors import CorruptArtifactError
 from core.phase_space.region import Region
-from core.pipelines import BARYONS, NULL, SOLAR_POSITION, TITLES
+from core.pipelines import BARYONS, NULL, POTENTIAL_SEED, SOLAR_POSITION, TITLES, UNCERTAINTIES
 from core.runs.artifacts import read_json
-from core.runs.products import STEADINESS, potentials_path, solar_positions, stored_flows
+from core.runs.products import (
+    SPEED_PROFILE,
+    STEADINESS,
+    potentials_path,
+    read_region,
+    solar_positions,
+    stored_flows,
+)
 from core.runs.products import left_out as draws_left_out
 from core.runs.registry import Run
+
+Made = TypeVar("Made")
 
 
 def measured_pipelines(run: Run) -> list[str]:
@@ -75,13 +90,33 @@ def steadiness(run: Run) -> Steadiness | None:
 
     CorruptArtifactError where the file is damaged.
     """
-    if not run.has(STEADINESS):
+    return _optional(run, STEADINESS, from_json)
+
+
+def speed_profile(run: Run) -> PatternSpeedProfile | None:
+    """L(Ω_p) of a run; None where it is not known. CorruptArtifactError where the file is damaged."""
+    return _optional(run, SPEED_PROFILE, pattern_speed_profile.from_json)
+
+
+def _optional(run: Run, product: str, made: Callable[[Mapping[str, Any]], Made]) -> Made | None:
+    if not run.has(product):
         return None
-    path = run.products / STEADINESS
+    path = run.products / product
     try:
-        return from_json(read_json(path))
+        return made(read_json(path))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptArtifactError(f"{path} is damaged: {error!r}") from error
+
+
+def reliability(run: Run, region: Region | None = None) -> Reliability:
+    """What judges places of a run's best fit in its ``region``; UnknownRunError where it has no potentials yet."""
+    others = [p for p in UNCERTAINTIES if p != POTENTIAL_SEED and potentials_path(run.products, p).is_file()]
+    return Reliability(
+        ensembles={POTENTIAL_SEED: run.potential} | {name: run.potentials(name) for name in others},
+        sun=run.manifest.config.solar,
+        region=region or read_region(run.products).spatial_part(),
+        steadiness=steadiness(run),
+    )
 
 
 def profiles(run: Run, catalogue: Catalogue) -> tuple[Profile, ...]:

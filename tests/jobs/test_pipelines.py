@@ -51,7 +51,7 @@ def perform(run: Run, *names: str) -> None:
 def whole(catalogue, tmp_path_factory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("core.jobs.execution.open_catalogue", lambda _: catalogue)
-        patch.setattr("core.jobs.stages.open_catalogue", lambda _: catalogue)
+        patch.setattr("core.jobs.reading_off.open_catalogue", lambda _: catalogue)
         config = preset("quick", QUICK)
         run = create_fit(catalogue, config, root=tmp_path_factory.mktemp("runs"), preset_name="quick")
         perform(run, *(t.id for t in run.manifest.tasks))
