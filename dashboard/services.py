@@ -21,6 +21,7 @@ from core.catalog.store import CatalogueStore
 from core.config import Config
 from core.diagnostics.comparison import shared_stars
 from core.diagnostics.profiles import Profile
+from core.diagnostics.reliability import Reliability
 from core.diagnostics.scalars import ScalarDraws
 from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
@@ -190,6 +191,11 @@ class Services:
     def slicer(self, run: Run) -> Slicer:
         """What evaluates slices of a run; UnknownRunError where it has no potentials yet."""
         return readings.slicer(run, self.catalogue(run))
+
+    def reliability(self, run: Run) -> Reliability:
+        """What judges places of a run, by the uncertainty pipelines that it has by now."""
+        key = ("reliability", run.path, *readings.measured_pipelines(run))
+        return self._cache.get(key, lambda: readings.reliability(run), lambda made: 10_000_000)
 
     def profiles(self, run: Run) -> tuple[Profile, ...]:
         """The profiles of a run in the uncertainty pipelines that it has by now."""

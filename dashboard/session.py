@@ -63,6 +63,7 @@ class Session(param.Parameterized):
     show = param.String(default="median")
     overlay_truth = param.Boolean(default=True)
     contours = param.Boolean(default=True)
+    grey = param.Boolean(default=False, doc="Grey out what is not to be used.")
     at_x = param.Number(default=0.0)
     at_y = param.Number(default=0.0)
     at_z = param.Number(default=0.0)

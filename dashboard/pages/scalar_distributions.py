@@ -148,10 +148,11 @@ def _half_range(scalar: ScalarDraws, pipeline: str) -> float:
 
 
 def _verdict(scalar: ScalarDraws, entry: Mapping[str, Any]) -> str:
-    """What may be said in words; only Ω_p and ρ < 0 have a test of their own."""
+    """What may be said in words: tests of Ω_p and ρ < 0, and of the others whether their volume is reliable."""
     if "verdict" in entry:
         tone = "good" if entry["constrained"] else "caution"
         return f'<span class="{tone}">{html.escape(entry["verdict"])}</span>'
     if scalar.name == "negative_density_fraction":
         return '<span class="good">none</span>' if scalar.best == 0 else '<span class="caution">unphysical</span>'
-    return ""
+    warning = entry.get("warning")
+    return f'<span class="caution">{html.escape(str(warning))}</span>' if warning else ""

@@ -8,6 +8,7 @@ from bokeh.models import BasicTicker, ColumnDataSource, HoverTool, LinearColorMa
 from bokeh.plotting import figure
 from bokeh.plotting.contour import contour_data
 
+from core.diagnostics.reliability import CARE, OUTSIDE, RELIABLE, UNUSABLE
 from core.diagnostics.slices import FIELDS, FieldProfile, FieldSlice
 from core.phase_space.coordinates import coordinate
 from dashboard.plots.figures import fit_range, new_figure, restyle, slim_bar
@@ -34,10 +35,12 @@ class SliceFigure:
         place = {"x": [a_range[0]], "y": [b_range[0]], "dw": [width], "dh": [height]}
         self._source = ColumnDataSource({"image": [blank], "median": [blank], "spread": [blank], **place})
         self._shade_source = ColumnDataSource({"image": [blank], **place})
+        self._grey_source = ColumnDataSource({"image": [blank], **place})
         self._mapper = LinearColorMapper(low=0, high=1, nan_color="rgba(0,0,0,0)")
         self._shade = LinearColorMapper(low=0.5, high=2.5, low_color="rgba(0,0,0,0)", nan_color="rgba(0,0,0,0)")
+        self._grey = LinearColorMapper(low=0.5, high=1.5, low_color="rgba(0,0,0,0)", nan_color="rgba(0,0,0,0)")
         self._palette = LIGHT
-        self._signed = False
+        self._colours = "sequential"
         self.figure: figure = new_figure(
             sizing_mode="scale_width",
             aspect_ratio=aspect,
@@ -48,7 +51,8 @@ class SliceFigure:
         )
         fig = self.figure
         image = fig.image("image", "x", "y", "dw", "dh", source=self._source, color_mapper=self._mapper, level="image")
-        fig.image("image", "x", "y", "dw", "dh", source=self._shade_source, color_mapper=self._shade, level="image")
+        for source, mapper in ((self._shade_source, self._shade), (self._grey_source, self._grey)):
+            fig.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, level="image")
         self._lines = fig.contour(*_no_contours(), levels=[0.0], line_color="black", line_width=1, line_alpha=0.45)
         self._across = Span(dimension="height", location=0, line_width=1)
         self._along = Span(dimension="width", location=0, line_width=1)
@@ -56,7 +60,12 @@ class SliceFigure:
         fig.add_layout(self._along)
         places = (self._named(a, "$x"), self._named(b, "$y"))
         values = ("median", "@median{0.0000}"), ("spread", "@spread{0.0000}")
-        fig.add_tools(HoverTool(renderers=[image], tooltips=[*places, ("shown", "@image{0.0000}"), *values]))
+        self._tips = {
+            "values": [*places, ("shown", "@image{0.0000}"), *values],
+            "classes": [*places, *values],
+        }
+        self._hover = HoverTool(renderers=[image])
+        fig.add_tools(self._hover)
         self._bar = slim_bar(image, ticker=BasicTicker(desired_num_ticks=5))
         fig.add_layout(self._bar, "right")
         fig.min_border_right = _BAR  # Bokeh does not make room again when the numbers get longer
@@ -68,21 +77,39 @@ class SliceFigure:
     def _named(axis: str, value: str) -> tuple[str, str]:
         return axis, f"{value}{{0.000}} kpc"
 
-    def show(self, field: FieldSlice, view: str, limits: Limits, *, contours: bool) -> None:
-        """Draw one view of a slice within colour limits that the planes share."""
+    def show(
+        self, field: FieldSlice, view: str, limits: Limits, *, contours: bool, unusable: np.ndarray | None = None
+    ) -> None:
+        """Draw one view of a slice within colour limits that the planes share; grey where it is ``unusable``."""
         values = field.view(view)
-        self._signed = (FIELDS[field.quantity].signed and view in ("median", "truth")) or view == "difference"
-        self._recolour()
-        self._mapper.update(low=limits[0], high=limits[1])
-        patch = {"image": [values], "median": [field.median], "spread": [field.spread]}
-        self._source.data = {**self._source.data, **patch}
-        self._shade_source.data = {**self._shade_source.data, "image": [field.shade]}
+        signed = (FIELDS[field.quantity].signed and view in ("median", "truth")) or view == "difference"
+        self._draw(field, values, limits, "diverging" if signed else "sequential", field.shade)
+        if unusable is not None:
+            self._grey_source.data = {**self._grey_source.data, "image": [unusable.astype(float)]}
         levels = np.linspace(*limits, CONTOURS + 2)[1:-1]
         drawn = contours and limits[1] > limits[0] and np.isfinite(values).any()
         inside = np.where(field.inside, values, np.nan)
         grid = (self._grid(field.a_range, values), self._grid(field.b_range, values), inside)
         grid = grid if drawn else _no_contours()
         self._lines.set_data(contour_data(*grid, levels=list(levels) if drawn else [0.0], want_fill=False))
+
+    def show_classes(self, field: FieldSlice, classes: np.ndarray) -> None:
+        """Draw the reliability of the places of a slice."""
+        known = np.where(classes == OUTSIDE, np.nan, classes)
+        # The fading of what is not trusted would change the meaning of the colours.
+        self._draw(field, known, (UNUSABLE - 0.5, RELIABLE + 0.5), "classes", np.where(field.shade > 1, 2.0, 0.0))
+        self._lines.set_data(contour_data(*_no_contours(), levels=[0.0], want_fill=False))
+
+    def _draw(self, field: FieldSlice, values: np.ndarray, limits: Limits, colours: str, shade: np.ndarray) -> None:
+        self._colours = colours
+        self._recolour()
+        self._mapper.update(low=limits[0], high=limits[1])
+        self._bar.visible = colours != "classes"
+        self._hover.tooltips = self._tips["classes" if colours == "classes" else "values"]
+        patch = {"image": [values], "median": [field.median], "spread": [field.spread]}
+        self._source.data = {**self._source.data, **patch}
+        self._shade_source.data = {**self._shade_source.data, "image": [shade]}
+        self._grey_source.data = {**self._grey_source.data, "image": [np.zeros_like(values)]}
 
     @staticmethod
     def _grid(span: Limits, values: np.ndarray) -> np.ndarray:
@@ -106,13 +133,15 @@ class SliceFigure:
         self._palette = palette
         self._recolour()
         self._shade.palette = [palette.panel + "99", palette.panel]
+        self._grey.palette = [palette.of_class(UNUSABLE)]
         self._lines.line_renderer.glyph.line_color = palette.ink
         for line in (self._across, self._along):
             line.line_color = palette.action
         restyle(self.figure, palette)
 
     def _recolour(self) -> None:
-        self._mapper.palette = list(self._palette.diverging if self._signed else self._palette.sequential)
+        classes = [self._palette.of_class(c) for c in (UNUSABLE, CARE, RELIABLE)]
+        self._mapper.palette = list(classes if self._colours == "classes" else getattr(self._palette, self._colours))
 
 
 def _no_contours() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

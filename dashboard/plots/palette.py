@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from bokeh.palettes import Magma256
 
+from core.diagnostics.reliability import CARE, RELIABLE
 from core.pipelines import colour_of
 
 
@@ -29,6 +30,12 @@ class Palette:
     sequential: tuple[str, ...]
     diverging: tuple[str, ...]
     series: tuple[str, ...]
+
+    def of_class(self, reliability: int) -> str:
+        """The colour of a class of :mod:`core.diagnostics.reliability`: the surer, the stronger, and grey for none."""
+        mixed = {RELIABLE: (self.action, 4), CARE: (self.action, 2)}
+        colour, quarters = mixed.get(reliability, (self.muted, 1))
+        return blend([self.panel, colour], 5)[quarters]
 
     def of(self, pipeline: str) -> str:
         """The colour of an uncertainty pipeline, the same in every figure."""

@@ -83,6 +83,16 @@ def test_potential_follows_the_crosshair(tab: Tab, server: DashboardServer) -> N
     assert re.search(r"at_y=-?0(\.0\d*)?(&|$)|(?!.*at_y)", tab.page.url)
 
 
+def test_reliability_is_a_view_and_greys_out_the_others(tab: Tab, server: DashboardServer) -> None:
+    tab.open(f"{server.url}?page=potential&run={server.directory('demonstration')}&show=reliability")
+    tab.wait_for_text("Limits for reliable / with care")
+    tab.wait_for_text("use with care")
+    tab.wait_for_text("is not the error of Ωp")
+    tab.page.get_by_text("grey out").click()
+    tab.page.wait_for_function("location.search.includes('grey=')")
+    tab.settle()
+
+
 def test_profiles_stand_below_the_slices(tab: Tab, server: DashboardServer) -> None:
     tab.open(f"{server.url}?page=potential&run={server.directory('demonstration')}")
     tab.wait_for_text("Φ seed")

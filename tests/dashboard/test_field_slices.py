@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.diagnostics.reliability import CARE, OUTSIDE, RELIABLE, UNUSABLE
 from core.diagnostics.slices import FIELDS, VIEWS, FieldProfile, FieldSlice
 from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limits
 from dashboard.plots.palette import DARK, LIGHT
@@ -108,6 +109,37 @@ def test_contours_stay_inside_the_volume_and_go_when_they_are_not_wanted(figure)
     ]:
         figure.show(field, "median", limits, contours=wanted)
         assert not np.isfinite(contour_lines(figure)).any()
+
+
+def test_reliability_is_drawn_in_three_colours_without_bar_or_lines(figure):
+    classes = np.tile(np.repeat([OUTSIDE, UNUSABLE, CARE, RELIABLE], 10), (40, 1))
+    figure.show(plane(), "median", (1.0, 3.0), contours=True)
+    figure.show_classes(plane(), classes)
+    drawn, mapper = figure._source.data["image"][0], figure._mapper
+    assert np.isnan(drawn[classes == OUTSIDE]).all()
+    for value in (UNUSABLE, CARE, RELIABLE):
+        place = (value - mapper.low) / (mapper.high - mapper.low) * len(mapper.palette)
+        assert mapper.palette[int(place)] == LIGHT.of_class(value)
+    assert len({*mapper.palette, LIGHT.panel}) == 4
+    assert not figure._bar.visible
+    assert not np.isfinite(contour_lines(figure)).any()
+    # The fading of what is not trusted would change the colours; what is outside stays hidden.
+    assert set(np.unique(figure._shade_source.data["image"][0])) == {0.0, 2.0}
+    figure.restyle(DARK)
+    assert mapper.palette[-1] == DARK.of_class(RELIABLE)
+    figure.show(plane(), "median", (1.0, 3.0), contours=False)
+    assert figure._bar.visible
+    assert tuple(mapper.palette) == DARK.sequential
+
+
+def test_what_is_not_to_be_used_is_grey_where_that_is_wanted(figure):
+    unusable = np.zeros((40, 40), bool)
+    unusable[5:9, 5:9] = True
+    figure.show(plane(), "median", (1.0, 3.0), contours=False, unusable=unusable)
+    np.testing.assert_array_equal(figure._grey_source.data["image"][0], unusable)
+    assert figure._grey.palette == [LIGHT.of_class(UNUSABLE)]
+    figure.show(plane(), "median", (1.0, 3.0), contours=False)
+    assert not figure._grey_source.data["image"][0].any()
 
 
 def test_the_crosshair_is_where_the_other_planes_cut(figure):
