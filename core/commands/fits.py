@@ -9,7 +9,8 @@ import click
 
 from core.commands.console import json_option, quiet_option, runs_option, say, watched
 from core.config import PRESETS, Config
-from core.errors import ConfigError, InputError, RegionError
+from core.diagnostics.scalar_tables import cautions
+from core.errors import ConfigError, CorruptArtifactError, InputError, RegionError
 from core.jobs.graph import estimated_seconds
 from core.jobs.launch import launch_detached
 from core.jobs.machine import this_machine
@@ -196,7 +197,17 @@ def _report(status: RunStatus) -> str:
     lines = [_line(status), *(f"error: {line}" for line in status.error.splitlines())]
     for task in status.tasks:
         lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
-    return "\n".join([*lines, *_flow_report(status.run), *_draws_left_out(status.run)])
+    return "\n".join([*lines, *_flow_report(status.run), *_draws_left_out(status.run), *_cautions(status.run)])
+
+
+def _cautions(run: Run) -> list[str]:
+    """What may be said of the scalars, once there are any."""
+    if not run.has("scalars.json"):
+        return []
+    try:
+        return [f"  {line}" for line in cautions(run.scalars)]
+    except CorruptArtifactError as error:
+        return [f"  {error}"]
 
 
 def _draws_left_out(run: Run) -> list[str]:

@@ -61,7 +61,7 @@ def sample(run: str, n: int, seed: int, out: Path, runs: str | None) -> None:
 def scalars(run: str, as_json: bool, as_csv: bool, as_latex: bool, runs: str | None) -> None:
     """Print the scalars of RUN: best estimate, and median with its 16–84 % interval for each pipeline."""
     from core.diagnostics import scalar_tables
-    from core.runs.readings import steadiness
+    from core.runs.readings import speed_profile, steadiness
 
     if as_json + as_csv + as_latex > 1:
         raise click.UsageError("Choose one of --json, --csv and --latex.")
@@ -75,6 +75,8 @@ def scalars(run: str, as_json: bool, as_csv: bool, as_latex: bool, runs: str | N
         say(scalar_tables.latex(document))
     else:
         say(scalar_tables.plain(document))
+        if profile := speed_profile(found):
+            say(profile.sentence(document.get("pattern_speed", {}).get("mean_angular_speed")))
         if steady := steadiness(found):
             say(f"stationarity: {steady.sentence}")
 

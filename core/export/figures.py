@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.array_types import PerStar
+from core.diagnostics.pattern_speed_profile import PatternSpeedProfile, SpeedMarks
 from core.diagnostics.profiles import Profile
 from core.diagnostics.residual_maps import Counts, SignificanceMap, significance_map
 from core.diagnostics.scalars import ScalarDraws
@@ -14,7 +15,7 @@ from core.export.svg import Axes, Interval, padded, tick_labels, ticks
 from core.phase_space.coordinates import coordinate
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
-from core.pipelines import BARYONS, colour_of, shown_pipelines
+from core.pipelines import BARYONS, NULL, colour_of, shown_pipelines
 
 PROJECTIONS = (("x", "y"), ("vphi", "vR"), ("l", "sinb"))
 """The default projections of the quality of a flow (PHYSICS 5)."""
@@ -116,6 +117,29 @@ def profile_figure(profile: Profile) -> str:
         axes.segment((p.at, p.value - p.error), (p.at, p.value + p.error), "published")
         axes.point(p.at, p.value, "published", f"{p.source}: {p.value:.4g} ± {p.error:.2g}")
     return axes.render()
+
+
+def pattern_speed_figure(profile: PatternSpeedProfile, marks: SpeedMarks) -> str:
+    """L(Ω_p) of the fit, of products of its halves and of the null test, with what is marked on the page."""
+    x, y = profile.window(marks)
+    percent = (100 * y[0], 100 * y[1])
+    axes = Axes(x, percent, "Ωp  [km/s/kpc]", "", "rise of L  [%]", width=360, height=230)
+    if marks.error is not None:
+        axes.strip(marks.best - marks.error, marks.best + marks.error, "doubt")
+    for at, css in ((marks.best, "best"), (marks.stars, "stars"), (marks.truth, "truth")):
+        if at is not None:
+            axes.segment((at, percent[0]), (at, percent[1]), css)
+    for (speeds, rise), css in zip(profile.curves.values(), curve_classes(), strict=False):
+        seen = (speeds >= x[0]) & (speeds <= x[1]) & (rise >= y[0]) & (rise <= y[1])
+        axes.line(speeds, np.where(seen, 100 * rise, np.nan), f"curve {css}")
+    for at in marks.null:
+        axes.point(at, 0.0, f"draw {curve_classes()[2]}", f"null test: {at:.1f}")
+    return axes.render()
+
+
+def curve_classes() -> tuple[str, str, str]:
+    """Classes of the colours of a fit, of products of its halves and of the null test: those of the page."""
+    return "s0", "s2", _colour(NULL)
 
 
 def _colour(pipeline: str) -> str:

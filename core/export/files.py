@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.export.tables import UNITS, Tables
 from core.runs.artifacts import write_bytes
 
-_KEYWORD = "DPMETA"
+_KEYWORD, _CLASSES = "DPMETA", "reliability_"
 SUFFIXES = (".fits", ".h5", ".hdf5")
 
 
@@ -68,6 +68,7 @@ def _arrays(tables: Tables) -> Iterator[tuple[str, str, np.ndarray]]:
         yield f"{name}_spread_{pipeline}", UNITS[name], table
     yield "inside", "", tables.inside.astype(np.uint8)
     yield "trusted", "", tables.trusted.astype(np.uint8)
+    yield from ((f"{_CLASSES}{aspect}", "", classes) for aspect, classes in tables.reliability.items())
 
 
 def _tables(axes: tuple[np.ndarray, ...], arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Tables:
@@ -75,8 +76,9 @@ def _tables(axes: tuple[np.ndarray, ...], arrays: dict[str, np.ndarray], metadat
     for label in [name for name in arrays if "_spread_" in name]:
         name, pipeline = label.split("_spread_")
         spreads[pipeline, name] = arrays.pop(label)
+    classes = {n.removeprefix(_CLASSES): arrays.pop(n) for n in [name for name in arrays if name.startswith(_CLASSES)]}
     masks = arrays.pop("inside").astype(bool), arrays.pop("trusted").astype(bool)
-    return Tables(axes, arrays, spreads, *masks, metadata)
+    return Tables(axes, arrays, spreads, *masks, metadata, classes)
 
 
 def _fits(path: Path, tables: Tables) -> bytes:

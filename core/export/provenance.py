@@ -84,6 +84,10 @@ def verdicts(
     if speed:
         verdict = f"{speed['verdict']}".capitalize()
         found.append(Verdict("Pattern speed", bool(speed["constrained"]), f"{verdict}: {speed['reason']}."))
+    warned = "; ".join(f"{e['label']}: {e['warning']}" for e in scalars.values() if e.get("warning"))
+    if any("reliability" in entry for entry in scalars.values()):
+        words = f"{warned}." if warned else "None lies largely where the fit is unreliable."
+        found.append(Verdict("Averaging volumes", not warned, words))
     wrong = ", ".join(slope.where for slope in summary.slopes if not slope.agrees)
     if summary.slopes:
         words = f"The flow's gradient of ln n differs from the stars' at {wrong}."

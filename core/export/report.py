@@ -11,6 +11,7 @@ import numpy as np
 from core.catalog.catalogue import Catalogue
 from core.catalog.cuts import grouped
 from core.catalog.resolve import open_catalogue
+from core.diagnostics.pattern_speed_profile import NOTE, SpeedMarks
 from core.diagnostics.scalar_tables import signed, significant
 from core.diagnostics.scalars import ScalarDraws, from_json
 from core.errors import InputError, UnknownRunError
@@ -95,6 +96,7 @@ def _content(run: Run, status: RunStatus, catalogue: Catalogue) -> dict[str, Any
         "series": SERIES,
         "strip": _strip(run, summary, scalars),
         "verdicts": provenance.verdicts(scalars, summary, maps, str(slicer.trusted)),
+        "speed_profile": _speed_profile(run, scalars),
         "origin": provenance.origin(run, catalogue),
         "changed": provenance.changed_settings(run),
         "stages": _stages(status),
@@ -112,6 +114,22 @@ def _content(run: Run, status: RunStatus, catalogue: Catalogue) -> dict[str, Any
         "cited": CITED,
         "version": provenance.read_provenance(run).get("version", ""),
         "has_truth": any(s.truth is not None for s in draws),
+    }
+
+
+def _speed_profile(run: Run, scalars: Mapping[str, Any]) -> dict[str, Any] | None:
+    """L(Ω_p): its figure, what its curves are called, and what they say; None where the run does not know it."""
+    profile = readings.speed_profile(run)
+    if profile is None or "pattern_speed" not in scalars:
+        return None
+    marks = SpeedMarks.of(scalars["pattern_speed"])
+    return {
+        "figure": figures.pattern_speed_figure(profile, marks),
+        "curves": list(zip((css[1:] for css in figures.curve_classes()), profile.curves, strict=False)),
+        "words": profile.sentence(marks.stars),
+        "note": NOTE,
+        "stars": marks.stars is not None,
+        "null": bool(marks.null),
     }
 
 

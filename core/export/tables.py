@@ -10,21 +10,23 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from core import ensemble, settings
 from core.array_types import Positions
+from core.diagnostics.reliability import DENSITY, FORCE, WORDS
 from core.diagnostics.scalars import trusted_shell
 from core.errors import InputError
 from core.export.interpolation import Axes, local_cubic, spline, spline_acceleration
 from core.phase_space.region import Region
 from core.phase_space.solar_position import SolarPosition
 from core.potential.fields import PotentialEnsemble
+from core.runs import readings
 from core.runs.products import potentials_path, read_region
 from core.runs.registry import Run
 
@@ -54,7 +56,8 @@ class Tables:
     """Fields at the nodes of ``axes`` [kpc], heliocentric; components of vectors are along the same axes.
 
     ``fields`` are keyed by the names of ``UNITS``, ``spreads`` by pipeline and name: half the 16–84 % range over the
-    members. ``inside`` is the fitted region, ``trusted`` what of it lies in the trusted shell. Φ is zero at the origin.
+    members. ``inside`` is the fitted region, ``trusted`` what of it lies in the trusted shell. ``reliability`` is of
+    force and density: 0 outside, 1 do not use, 2 use with care, 3 reliable. Φ is zero at the origin.
     """
 
     axes: Axes
@@ -63,6 +66,7 @@ class Tables:
     inside: Bool[np.ndarray, "nx ny nz"]
     trusted: Bool[np.ndarray, "nx ny nz"]
     metadata: Mapping[str, Any]
+    reliability: Mapping[str, UInt8[np.ndarray, "nx ny nz"]] = field(default_factory=dict)
 
 
 def tabulate_best(run: Run, spacing: float | None = None) -> Tables:
@@ -87,7 +91,10 @@ def tabulate_best(run: Run, spacing: float | None = None) -> Tables:
         "interpolation": "cubic through four nodes along each axis, of the acceleration",
         "interpolation_error": error,
     }
-    return volume.tables(fields, spreads, _metadata(run, volume, MEDIAN) | measured)
+    judge = readings.reliability(run, volume.region)
+    classes = {aspect: judge.classes(aspect, volume.nodes).reshape(volume.shape) for aspect in (FORCE, DENSITY)}
+    tables = volume.tables(fields, spreads, _metadata(run, volume, MEDIAN) | measured | {"reliability": dict(WORDS)})
+    return replace(tables, reliability=classes)
 
 
 def tabulate_potential(run: Run, spacing: float | None = None) -> Tables:

@@ -139,6 +139,21 @@ def test_scalars_are_printed_in_every_form(form, waiting, command):
         assert answer.json == SCALARS
 
 
+def test_what_asks_for_caution_is_said_by_scalars_and_status(waiting, command):
+    doubt = "only 40 % of the volume lies where the fit is reliable"
+    warned = {"shell": {**SCALARS["pattern_speed"], "warning": doubt}}
+    write_json(waiting.products / "scalars.json", SCALARS | warned)
+    for name in ("scalars", "status"):
+        answer = command(name, "ball")
+        assert (answer.code, answer.err) == (0, "")
+        assert f"shell: {doubt}" in answer.out
+        assert "pattern speed: constrained (noise share 0.10" in answer.out
+    (waiting.products / "scalars.json").write_text("[1]")
+    answer = command("status", "ball")
+    assert answer.code == 0
+    assert "scalars.json is damaged" in answer.out
+
+
 def test_doctor_says_what_a_bug_report_needs(home, command):
     facts = command("doctor", "--json").json
     assert facts.keys() >= {

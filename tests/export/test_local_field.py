@@ -1,6 +1,7 @@
 """An exported field is the potential that was put in, on the right axes, and an error beyond its volume."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,13 +54,14 @@ def test_nothing_is_interpolated_from_nodes_that_are_not_there():
 @pytest.mark.parametrize("suffix", ["fits", "h5"])
 def test_files_hold_what_was_written(tmp_path, suffix):
     made = tables()
-    made = type(made)(made.axes, made.fields, {("df_seed", "density"): made.trusted * 0.5}, *masks(made), made.metadata)
+    spreads, classes = {("df_seed", "density"): made.trusted * 0.5}, (made.inside + 2 * made.trusted).astype(np.uint8)
+    made = replace(made, spreads=spreads, reliability={"force": classes, "density": classes[::-1]})
     write_tables(tmp_path / f"phi.{suffix}", made)
     read = read_tables(tmp_path / f"phi.{suffix}")
     assert read.metadata == made.metadata
     for ours, theirs in zip(made.axes, read.axes, strict=True):
         np.testing.assert_allclose(theirs, ours, atol=1e-15)
-    for name in ("fields", "spreads"):
+    for name in ("fields", "spreads", "reliability"):
         assert getattr(read, name).keys() == getattr(made, name).keys()
         for key, values in getattr(made, name).items():
             np.testing.assert_array_equal(getattr(read, name)[key], values)

@@ -11,14 +11,17 @@ from small_runs import TINY, waiting_run
 
 from core.catalog import resolve
 from core.config import preset
+from core.diagnostics.pattern_speed_profile import PatternSpeedProfile
 from core.errors import CorruptArtifactError, InputError, UnknownRunError
 from core.export import provenance
 from core.export.figures import projection
 from core.export.report import report_html, write_report
 from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
+from core.potential.profile_loss import ProfileLoss
 from core.runs import registry
 from core.runs.artifacts import read_json, write_json
+from core.runs.products import SPEED_PROFILE
 from core.runs.star_files import FLOW_SUMMARY, FlowSummary, write_summary
 
 HOSTILE = "\"><script>alert('1')&<img src=x onerror=y>"
@@ -119,6 +122,28 @@ def test_hostile_words_stay_words(made):
     assert next(tree.iter("title")).text == f"{HOSTILE} · Deep Potential"
     for name in ("trust", "scalars", "flow"):
         assert HOSTILE in words(section(tree, name)), name
+
+
+def test_the_loss_against_pattern_speed_is_among_what_may_be_believed(made):
+    run, speeds = made(), np.arange(0.0, 61.0)
+    assert not list(section(parsed(report_html(run)), "trust").iter("figure"))
+    loss = ProfileLoss(speeds, 1e-3 + 1e-5 * (speeds - 28) ** 2, None)
+    write_json(run.products / SPEED_PROFILE, PatternSpeedProfile(loss, loss, 0.9).to_json())
+    trust = section(parsed(report_html(run)), "trust")
+    assert len(list(trust.iter("figure"))) == 1
+    assert "lowest at 28.0 km/s/kpc" in words(trust)
+    assert "not the error" in words(trust)
+    assert len(list(trust.iter("polyline"))) == 2
+
+
+@pytest.mark.parametrize("warning", [None, "only 40 % of the volume lies where the fit is reliable"])
+def test_an_averaging_volume_that_is_largely_unreliable_is_named(warning):
+    scalars = {"vertical_force": {"label": "Kz", "reliability": {}, "warning": warning}}
+    maps = [projection("x", "y", *[PhaseSpaceSample(np.zeros((9, 6), np.float32))] * 2, SolarPosition())]
+    found = provenance.verdicts(scalars, FlowSummary((), {}, ()), maps, "r < 1")
+    (verdict,) = [v for v in found if v.about == "Averaging volumes"]
+    assert verdict.good == (warning is None)
+    assert (f"Kz: {warning}" in verdict.words) == (warning is not None)
 
 
 def test_an_inertial_frame_has_no_profiles(made):

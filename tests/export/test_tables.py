@@ -8,6 +8,7 @@ from small_runs import TINY, waiting_run
 
 from core import mocks
 from core.config import preset
+from core.diagnostics.reliability import DENSITY, FORCE, OUTSIDE, WORDS
 from core.errors import InputError
 from core.export import local_field
 from core.export.files import write_tables
@@ -15,6 +16,7 @@ from core.export.tables import ACCELERATION, MEAN, MEDIAN, UNITS, tabulate_best,
 from core.phase_space.region import Shell
 from core.phase_space.sample import ScoredSample
 from core.potential.training import fit_convex
+from core.runs import readings
 from core.runs.products import potentials_path, read_region, write_potentials
 from core.runs.registry import EMBEDDED_RUNS, find_run
 
@@ -62,6 +64,15 @@ def test_nothing_is_said_outside_the_region(run, grid):
         np.testing.assert_array_equal(np.isfinite(table), inside)
     r = np.linalg.norm(nodes(grid), axis=-1)
     np.testing.assert_array_equal(grid.trusted, inside & (r >= 0.1) & (r <= 0.8))
+
+
+def test_every_node_has_a_class_of_reliability(run, grid):
+    assert grid.metadata["reliability"] == WORDS
+    judge, x = readings.reliability(run), nodes(grid)
+    assert grid.reliability.keys() == {FORCE, DENSITY}
+    for aspect, classes in grid.reliability.items():
+        np.testing.assert_array_equal(classes == OUTSIDE, ~grid.inside)
+        np.testing.assert_array_equal(classes[::3, 5, 7], judge.classes(aspect, x[::3, 5, 7]))
 
 
 def test_the_written_error_is_that_of_the_potential_between_the_nodes(run, potential, tmp_path):
