@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.baryons.choice import chosen_model
+from core.baryons.model import BaryonModel
 from core.errors import ConfigError, suggestion
 from core.galaxy_config import AnalyticConfig
 from core.phase_space.solar_position import SolarPosition
@@ -218,10 +220,26 @@ class ScalarsConfig:
     height: float = setting(
         0.8, "height of the surface density and the vertical force", unit="kpc", low=0.01, high=10.0
     )
+    baryons: str = setting(
+        "midplane",
+        "what is subtracted to leave the dark matter: midplane (one number), mckee2015, flynn2006, or a TOML document "
+        "of components",
+    )
     baryon_density: float = setting(
-        0.084, "baryons in the midplane at R0 (McKee, Parravano & Hollenbach 2015)", unit="Msun/pc³", low=0.0
+        0.084,
+        "baryons in the midplane at R0 (McKee, Parravano & Hollenbach 2015), for midplane",
+        unit="Msun/pc³",
+        low=0.0,
     )
     baryon_error: float = setting(0.012, "one-sigma error of baryon_density", unit="Msun/pc³", low=0.0)
+
+    def __post_init__(self) -> None:
+        _ = self.baryon_model  # says what is wrong with it
+
+    @property
+    def baryon_model(self) -> BaryonModel:
+        """The model that ``baryons`` chooses."""
+        return chosen_model(self.baryons, self.baryon_density, self.baryon_error)
 
 
 @dataclass(frozen=True)

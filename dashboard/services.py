@@ -19,6 +19,7 @@ from core.catalog.catalogue import Catalogue
 from core.catalog.resolve import demo_catalogues, open_catalogue
 from core.catalog.store import CatalogueStore
 from core.config import Config
+from core.diagnostics.averaging import Averaging
 from core.diagnostics.comparison import shared_stars
 from core.diagnostics.profiles import Profile
 from core.diagnostics.reliability import Reliability
@@ -208,6 +209,19 @@ class Services:
         key = ("scalars", run.path, *readings.measured_pipelines(run), config, region)
         make = lambda: readings.scalars_within(run, self.catalogue(run), config, region)  # noqa: E731
         return {scalar.name: scalar for scalar in self._cache.get(key, make, lambda made: 10_000 * len(made))}
+
+    def scalars(self, run: Run, averaging: Averaging) -> dict[str, Any]:
+        """The scalars of a run averaged anew from its potentials; the run itself is not touched."""
+        catalogue = self.catalogue(run) if run.manifest.catalogue.synthetic else None
+        make = lambda: readings.scalars(run, catalogue, averaging)  # noqa: E731
+        key = ("scalars", run.path, *readings.measured_pipelines(run), str(averaging.to_json()))
+        return self._cache.get(key, make, lambda made: 100_000 * len(made))
+
+    def prepare(self, run: Run) -> None:
+        """Compile what the scalars need, so that the first that are asked for come as fast as the next."""
+        # What cannot be read is said where it is asked for.
+        with suppress(DeepPotentialError):
+            self.scalars(run, Averaging())
 
     def _stars(self, key: Hashable, run: Run, make: Callable[[], PhaseSpaceSample]) -> Stars:
         sample = self._cache.get((key, "sample"), make, lambda s: s.w.nbytes)

@@ -59,6 +59,8 @@ class Session(param.Parameterized):
     form = param.Selector(default="paper", objects=list(FORMS))
     bins = param.Selector(default=128, objects=[64, 128, 256])
 
+    averaging = param.String(default="", doc="What is averaged anew as JSON; empty for the run's own.")
+
     quantity = param.String(default="density")
     show = param.String(default="median")
     overlay_truth = param.Boolean(default=True)

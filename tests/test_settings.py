@@ -64,6 +64,8 @@ def test_every_configuration_survives_json_and_toml(default):
         assume(values.get("flow.mode") != "conditional" or values.get("flow.family", "factored") == "factored")
         # A free parameter begins above 0, and only those of the Galaxy can be freed (tests/laws/test_galaxy.py).
         values.pop("potential.analytic.free", None)
+        # A model of the baryons has a name or is a document (tests/baryons/test_choice.py).
+        values.pop("scalars.baryons", None)
         assume(all(values.get(f"potential.analytic.{mass}") != 0 for mass in ("thin_mass", "halo_mass")))
         config = settings.replace(default, values)
         assert settings.from_dict(default, json.loads(json.dumps(settings.to_dict(config)))) == config

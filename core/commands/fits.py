@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from core.baryons.choice import with_content
 from core.commands.console import json_option, quiet_option, runs_option, say, watched
 from core.config import PRESETS, Config
 from core.diagnostics.scalar_tables import cautions
@@ -76,7 +77,7 @@ def fit(
         stars,
         preset,
         toml=_toml(config) if config else None,
-        overrides=dict(parse_assignment(a) for a in assignments),
+        overrides=with_content(dict(map(parse_assignment, assignments))),
         frame=frame,
         mode=mode,
     )

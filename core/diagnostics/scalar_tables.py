@@ -2,6 +2,7 @@
 
 import csv as csv_module
 import io
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,12 +61,23 @@ def cautions(document: Document) -> list[str]:
 
 
 def csv(document: Document) -> str:
-    """One line per quantity and pipeline; the error holds all uncertainties of the quantity in quadrature."""
+    """One line per quantity and pipeline; the error holds all uncertainties of the quantity in quadrature.
+
+    ``reaveraged`` says whether the numbers are the run's own or made anew from its potentials.
+    """
     out = io.StringIO()
     writer = csv_module.writer(out, lineterminator="\n")
-    writer.writerow(["quantity", "unit", "best", "pipeline", "median", "low", "high", "volume", "error"])
-    writer.writerows([*row, document[row[0]].get("error")] for row in _rows(document))
+    writer.writerow(
+        ["quantity", "unit", "best", "pipeline", "median", "low", "high", "volume", "error", "reaveraged", "baryons"]
+    )
+    writer.writerows([*row, *_of_entry(document[row[0]])] for row in _rows(document))
     return out.getvalue().rstrip("\n")
+
+
+def _of_entry(entry: Mapping[str, Any]) -> tuple[float | None, str, str]:
+    """The error of a quantity, whether it was averaged anew, and the model of the baryons that was subtracted."""
+    baryons = entry.get("baryons")
+    return entry.get("error"), "true" if entry.get("reaveraged") else "false", baryons["model"] if baryons else ""
 
 
 _SYMBOLS = {
@@ -81,6 +93,10 @@ _SYMBOLS = {
     "vertical_force": "K_z",
     "dark_matter_density": r"\rho_\mathrm{DM}",
     "negative_density_fraction": r"f(\rho < 0)",
+    "dark_matter_slab": r"\rho_\mathrm{DM,\,slab}",
+    "dark_matter_shell": r"\rho_\mathrm{DM,\,shell}",
+    "density": r"\langle\rho\rangle",
+    "dark_matter": r"\rho_\mathrm{DM}",
 }
 _UNITS = {
     "(km/s)²/kpc": r"(km\,s$^{-1}$)$^2$\,kpc$^{-1}$",
@@ -97,10 +113,17 @@ def latex(document: Document) -> str:
     head = " & ".join(["quantity", "unit", "best", *(p.replace("_", " ") for p in pipelines)])
     lines = [rf"\begin{{tabular}}{{ll{'c' * (len(pipelines) + 1)}}}", r"\hline", head + r" \\", r"\hline"]
     for name, entry in document.items():
-        cells = [f"${_SYMBOLS[name]}$", _UNITS.get(entry["unit"], entry["unit"]), _best(entry)]
+        quantity, _, volume = name.partition("@")
+        cells = [f"${_SYMBOLS[quantity]}${_plainly(volume)}", _UNITS.get(entry["unit"], entry["unit"]), _best(entry)]
         cells += [_cell(entry["pipelines"].get(p)) for p in pipelines]
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"])
+
+
+def _plainly(volume: str) -> str:
+    """The name of a volume of one's own, with nothing that LaTeX or its encoding would stumble over."""
+    words = re.sub(r"[^A-Za-z0-9 .,+/-]", " ", volume).strip()
+    return f" {words}" if words else ""
 
 
 def _best(entry: Mapping[str, Any]) -> str:

@@ -1,34 +1,34 @@
 """Scalars of a potential, each with a named averaging volume, and their draws over the ensembles (PHYSICS 4).
 
 A density near 0.086 Msun/pc³ is a midplane value; its mean over the shell is about half of that. Both are reported,
-and each names its volume.
+and each names its volume (:mod:`core.diagnostics.volumes`). What is left of a mean for the dark matter is the mean less
+that of the baryons over the same volume.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float
-from scipy.special import ndtri
+from jaxtyping import Float
 
 from core.array_types import MemberAcceleration, MemberPotential, PerStar, Positions
 from core.config import Config
+from core.diagnostics.volumes import AveragingVolumes, OwnVolume, averaging_volumes
 from core.errors import CorruptArtifactError
-from core.phase_space.region import Region, Shell
+from core.phase_space.region import Region
 from core.phase_space.solar_position import SolarPosition
 from core.pipelines import BARYONS, POTENTIAL_SEED, UNCERTAINTIES
 from core.potential.fields import Field, PotentialEnsemble, circular_velocity
 from core.units import GEV_CM3_PER_MSUN_PC3
 
-_POINTS = 4096
-_ARC = 33
-_COLUMN = 81
-
 
 @dataclass(frozen=True)
 class ScalarDraws:
-    """A scalar with its draws in every uncertainty pipeline; ``best`` is the median over the potential seeds."""
+    """A scalar with its draws in every uncertainty pipeline; ``best`` is the median over the potential seeds.
+
+    Of the dark matter, ``baryons`` says what was subtracted: model, source, density and error [Msun/pc³].
+    """
 
     name: str
     label: str
@@ -37,6 +37,7 @@ class ScalarDraws:
     best: float
     pipelines: Mapping[str, PerStar]
     truth: float | None = None
+    baryons: Mapping[str, Any] | None = None
 
     def interval(self, pipeline: str) -> tuple[float, float, float]:
         """16th percentile, median and 84th percentile of a pipeline's draws."""
@@ -77,10 +78,11 @@ class ScalarDraws:
 
     def _in_particle_units(self) -> dict[str, Any]:
         """Best estimate and error of the dark matter as an energy density [GeV/cm³]."""
-        if self.name != "dark_matter_density":
+        if self.name.partition("@")[0] not in DARK_MATTER.values():
             return {}
         error = None if self.error is None else self.error * GEV_CM3_PER_MSUN_PC3
-        return {"gev_per_cm3": {"best": self.best * GEV_CM3_PER_MSUN_PC3, "error": error}}
+        found: dict[str, Any] = {"gev_per_cm3": {"best": self.best * GEV_CM3_PER_MSUN_PC3, "error": error}}
+        return found if self.baryons is None else {**found, "baryons": dict(self.baryons)}
 
 
 def from_json(name: str, entry: Mapping[str, Any]) -> ScalarDraws:
@@ -88,99 +90,9 @@ def from_json(name: str, entry: Mapping[str, Any]) -> ScalarDraws:
     try:
         draws = {pipeline: np.array(p["draws"], float) for pipeline, p in entry["pipelines"].items()}
         words = entry["label"], entry["unit"], entry["volume"]
-        return ScalarDraws(name, *words, entry["best"], draws, entry.get("truth"))
+        return ScalarDraws(name, *words, entry["best"], draws, entry.get("truth"), entry.get("baryons"))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CorruptArtifactError(f"the scalar {name} is damaged: {error!r}") from error
-
-
-@dataclass(frozen=True)
-class AveragingVolumes:
-    """The places at which scalars are evaluated: fixed points, the same for every member and for the truth."""
-
-    shell: Float[np.ndarray, "n 3"]
-    slab: Bool[np.ndarray, "n"]
-    arc: Float[np.ndarray, "a 3"]
-    column: Float[np.ndarray, "c 3"]
-    height: float
-    words: Mapping[str, str]
-
-    @property
-    def has_plane(self) -> bool:
-        """Whether the volume holds the Sun's column and midplane arc, as a disc's does."""
-        return len(self.arc) > 0
-
-
-def trusted_shell(config: Config, region: Region) -> Shell:
-    """The shell about the Sun between the hole without data and the edge; smaller regions have smaller shells."""
-    ball = region.spatial_part().bounding_ball()
-    outer = min(config.scalars.outer, 0.8 * ball[1]) if ball else config.scalars.outer
-    return Shell(outer, min(config.scalars.inner, outer / 2))
-
-
-def averaging_volumes(config: Config, region: Region) -> AveragingVolumes:
-    """The volumes of a configuration, confined to the fitted region."""
-    sun, s = config.solar, config.scalars
-    trusted = trusted_shell(config, region)
-    shell = _inside(trusted & region.spatial_part(), trusted.outer, sun)
-    height = min(s.height, trusted.outer)
-    disc = config.potential.frame == "rotating"
-    arc = _arc(trusted, sun) if disc else np.zeros((0, 3))
-    column = _column(height, sun) if disc else np.zeros((0, 3))
-    # An extrapolated column would be no measurement: where the region does not hold it, it is left out.
-    if len(arc) and not (_holds(region, arc, sun) and _holds(region, column, sun)):
-        arc, column = arc[:0], column[:0]
-    heights = sun.galactocentric_position(shell)[:, 2] if disc else shell[:, 2]
-    words = _words(trusted, region, s.slab, height)
-    return AveragingVolumes(shell, np.abs(heights) < s.slab, arc, column, height, words)
-
-
-def _words(trusted: Shell, region: Region, slab: float, height: float) -> dict[str, str]:
-    whole = isinstance(region, Shell) and region.centre == trusted.centre and region.inner == 0
-    shell = str(trusted) if whole else f"{trusted}, {region.spatial_part()}"
-    return {
-        "shell": shell,
-        "slab": f"|Z| < {slab:g} kpc in {shell}",
-        "arc": f"midplane at R0, {trusted.inner:g} to {trusted.outer:g} kpc either side of the Sun",
-        "column": f"at the Sun's place, |Z| < {height:g} kpc",
-        "face": f"at the Sun's place, |Z| = {height:g} kpc, mean of north and south",
-    }
-
-
-def _holds(region: Region, x: Positions, sun: SolarPosition) -> bool:
-    return bool(np.mean(region.contains_positions(x, sun)) > 0.9)
-
-
-def _inside(region: Region, outer: float, sun: SolarPosition) -> Positions:
-    """Points uniform in the region; they are the same for every member, so their noise is not in the draws.
-
-    Every point comes with its mirror image about the Sun, so that what is odd there averages to zero.
-    """
-    rng = np.random.default_rng(20)
-    kept = np.zeros((0, 3))
-    for _ in range(64):
-        direction = rng.normal(size=(2 * _POINTS, 3))
-        radius = outer * rng.random(2 * _POINTS) ** (1 / 3)
-        half = direction / np.linalg.norm(direction, axis=1)[:, None] * radius[:, None]
-        x = np.stack([half, -half], 1).reshape(-1, 3)
-        kept = np.concatenate([kept, x[region.contains_positions(x, sun)]])
-        if len(kept) >= _POINTS:
-            break
-    return kept[:_POINTS]
-
-
-def _arc(trusted: Shell, sun: SolarPosition) -> Positions:
-    """Midplane points at the Sun's cylindrical radius, along the circle on either side within the trusted shell."""
-    length = np.linspace(trusted.inner, trusted.outer, _ARC // 2 + 1)
-    angle = np.concatenate([-length[::-1], length]) / sun.R0
-    X = np.stack([-sun.R0 * np.cos(angle), sun.R0 * np.sin(angle), np.zeros_like(angle)], 1)
-    return X @ sun.axes + sun.centre
-
-
-def _column(height: float, sun: SolarPosition) -> Positions:
-    """Points from the south to the north face of the Sun's column, equally spaced."""
-    z = np.linspace(-height, height, _COLUMN)
-    X = np.stack([np.full_like(z, -sun.R0), np.zeros_like(z), z], 1)
-    return X @ sun.axes + sun.centre
 
 
 @dataclass(frozen=True)
@@ -207,7 +119,40 @@ QUANTITIES = (
     Quantity("dark_matter_density", "ρDM", "Msun/pc³", "arc"),
     Quantity("negative_density_fraction", "fraction with ρ < 0", "", "shell"),
 )
-"""All scalars, in the order in which they are shown."""
+"""The scalars of every run, in the order in which they are shown."""
+
+LAYERED = (
+    Quantity("dark_matter_slab", "ρDM slab", "Msun/pc³", "slab"),
+    Quantity("dark_matter_shell", "ρDM shell", "Msun/pc³", "shell"),
+)
+"""What a model of the baryons with heights adds: the midplane says nothing of a volume."""
+
+DARK_MATTER = {
+    "arc": "dark_matter_density",
+    "slab": "dark_matter_slab",
+    "shell": "dark_matter_shell",
+    "": "dark_matter",
+}
+"""The name of the dark matter's mean density by volume; that of a volume of one's own is followed by @ and its name."""
+
+
+def own_quantities(name: str) -> tuple[Quantity, ...]:
+    """What is averaged over a volume of one's own."""
+    components = (Quantity(f"acceleration_{i}@{name}", f"a{i} {name}", "(km/s)²/kpc", name) for i in "xyz")
+    return (
+        Quantity(f"density@{name}", f"⟨ρ⟩ {name}", "Msun/pc³", name),
+        Quantity(f"dark_matter@{name}", f"ρDM {name}", "Msun/pc³", name),
+        *components,
+    )
+
+
+def quantities(own: Iterable[str] = ()) -> tuple[Quantity, ...]:
+    """All that can be averaged, over the volumes of a run and those of one's own by name, in the order shown."""
+    return (*QUANTITIES[:-1], *LAYERED, QUANTITIES[-1], *(q for name in own for q in own_quantities(name)))
+
+
+def _dark(volume: str) -> str:
+    return DARK_MATTER.get(volume) or f"{DARK_MATTER['']}@{volume}"
 
 
 @runtime_checkable
@@ -241,8 +186,7 @@ def scalar_values(field: MemberField, volumes: AveragingVolumes, config: Config)
     sun = config.solar
     values: dict[str, np.ndarray] = {}
     if len(volumes.shell):
-        mean = (field.acceleration(volumes.shell) @ sun.axes.T).mean(1)
-        values |= {f"acceleration_{axis}": mean[:, i] for i, axis in enumerate("xyz")}
+        values |= _mean_acceleration(field, volumes.shell, sun)
         density = field.density(volumes.shell)
         values["density_shell"] = density.mean(1)
         values["negative_density_fraction"] = (density < 0).mean(1)
@@ -251,14 +195,36 @@ def scalar_values(field: MemberField, volumes: AveragingVolumes, config: Config)
     if volumes.has_plane:
         midplane = field.density(volumes.arc).mean(1)
         values["density_midplane"] = midplane
-        values["dark_matter_density"] = midplane - config.scalars.baryon_density
         speeds = [circular_velocity(a, volumes.arc, sun) for a in field.acceleration(volumes.arc)]
         values["circular_velocity"] = np.sqrt(np.nanmean(np.square(speeds), 1))
         spacing = 2 * volumes.height / (len(volumes.column) - 1)
         values["surface_density"] = np.trapezoid(field.density(volumes.column), dx=1e3 * spacing, axis=1)
         faces = field.acceleration(volumes.column[[0, -1]]) @ sun.axes[2]
         values["vertical_force"] = (faces[:, 0] - faces[:, 1]) / 2
-    return values
+    for name, x in volumes.own.items():
+        values[f"density@{name}"] = field.density(x).mean(1)
+        values |= {f"{key}@{name}": mean for key, mean in _mean_acceleration(field, x, sun).items()}
+    return values | _dark_matter(values, volumes, config)
+
+
+def _mean_acceleration(field: MemberField, x: Positions, sun: SolarPosition) -> dict[str, Float[np.ndarray, "k"]]:
+    mean = (field.acceleration(x) @ sun.axes.T).mean(1)
+    return {f"acceleration_{axis}": mean[:, i] for i, axis in enumerate("xyz")}
+
+
+_MEAN_DENSITY = {"arc": "density_midplane", "slab": "density_slab", "shell": "density_shell"}
+
+
+def _dark_matter(
+    values: Mapping[str, Float[np.ndarray, "k"]], volumes: AveragingVolumes, config: Config
+) -> dict[str, Float[np.ndarray, "k"]]:
+    """Each mean density less that of the baryons over the same places, where their model reaches."""
+    found = {}
+    for volume, x in volumes.places().items() if volumes.in_disc else ():
+        baryons = config.scalars.baryon_model.mean(x, config.solar)
+        if np.isfinite(baryons):
+            found[_dark(volume)] = values[_MEAN_DENSITY.get(volume, f"density@{volume}")] - baryons
+    return found
 
 
 def scalar_draws(
@@ -269,24 +235,28 @@ def scalar_draws(
     suns: Mapping[str, Sequence[SolarPosition]] | None = None,
     truth: Field | None = None,
     true_pattern_speed: float | None = None,
+    own: Sequence[OwnVolume] = (),
 ) -> list[ScalarDraws]:
     """All scalars with their draws: one per potential of each pipeline; "potential_seed" gives the best estimate.
 
     ``suns`` holds the solar position of every potential of the pipelines that vary it: R0, the midplane and the
-    directions of the components move with it.
+    directions of the components move with it. The dark matter of a ``truth`` is its density less the same
+    baryons: what a perfect fit would find.
     """
-    volumes = averaging_volumes(config, region)
+    volumes = averaging_volumes(config, region, own)
     draws = {}
     for name, potentials in pipelines.items():
         varied = (suns or {}).get(name)
-        values = _as_seen(potentials, varied, config, region) if varied else scalar_values(potentials, volumes, config)
+        values = (
+            _as_seen(potentials, varied, config, region, own) if varied else scalar_values(potentials, volumes, config)
+        )
         draws[name] = _with_speed(values, potentials)
     true = {} if truth is None else scalar_values(OneMember(truth), volumes, config)
     if true and true_pattern_speed is not None:
         true["pattern_speed"] = np.array([true_pattern_speed])
     best = {name: float(np.median(values)) for name, values in draws[POTENTIAL_SEED].items()}
-    if "dark_matter_density" in best:
-        draws[BARYONS] = {"dark_matter_density": best["dark_matter_density"] - _baryon_errors(config)}
+    errors, subtracted = _baryons(best, volumes, config)
+    draws[BARYONS] = {name: best[name] - deviations for name, deviations in errors.items()}
     return [
         ScalarDraws(
             name=q.name,
@@ -296,26 +266,45 @@ def scalar_draws(
             best=best[q.name],
             pipelines={pipeline: values[q.name] for pipeline, values in draws.items() if q.name in values},
             truth=float(true[q.name][0]) if q.name in true else None,
+            baryons=subtracted.get(q.name),
         )
-        for q in QUANTITIES
+        for q in quantities(volumes.own)
         if q.name in best
     ]
 
 
+def _baryons(
+    best: Iterable[str], volumes: AveragingVolumes, config: Config
+) -> tuple[dict[str, Float[np.ndarray, "draws"]], dict[str, dict[str, Any]]]:
+    """Draws of the error of what was subtracted for each density of the dark matter, and what that was."""
+    model, sun = config.scalars.baryon_model, config.solar
+    places = {_dark(volume): x for volume, x in volumes.places().items()}
+    errors = {name: model.deviations(places[name], sun) for name in best if name in places}
+    subtracted = {
+        name: {
+            "model": model.name,
+            "source": model.source,
+            "density": model.mean(places[name], sun),
+            "error": float(np.std(deviations)),
+        }
+        for name, deviations in errors.items()
+    }
+    return errors, subtracted
+
+
 def _as_seen(
-    potentials: PotentialEnsemble, suns: Sequence[SolarPosition], config: Config, region: Region
+    potentials: PotentialEnsemble,
+    suns: Sequence[SolarPosition],
+    config: Config,
+    region: Region,
+    own: Sequence[OwnVolume],
 ) -> dict[str, np.ndarray]:
     """Every scalar of each potential in the volumes of its own solar position."""
     rows = []
     for i, sun in enumerate(suns):
         seen = replace(config, solar=sun)
-        rows.append(scalar_values(potentials.take(slice(i, i + 1)), averaging_volumes(seen, region), seen))
+        rows.append(scalar_values(potentials.take(slice(i, i + 1)), averaging_volumes(seen, region, own), seen))
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0] if all(name in row for row in rows)}
-
-
-def _baryon_errors(config: Config) -> PerStar:
-    """Draws of the error of the baryons' density [Msun/pc³]: equally probable values of a Gaussian."""
-    return config.scalars.baryon_error * ndtri((np.arange(101) + 0.5) / 101)
 
 
 def _with_speed(values: dict[str, np.ndarray], potentials: PotentialEnsemble) -> dict[str, np.ndarray]:

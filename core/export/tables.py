@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, UInt8
 from core import ensemble, settings
 from core.array_types import Positions
 from core.diagnostics.reliability import DENSITY, FORCE, WORDS
-from core.diagnostics.scalars import trusted_shell
+from core.diagnostics.volumes import trusted_shell
 from core.errors import InputError
 from core.export.interpolation import Axes, local_cubic, spline, spline_acceleration
 from core.phase_space.region import Region

@@ -18,7 +18,7 @@ from core import mocks
 from core.catalog.ingest import ingest
 from core.catalog.store import DATA_VARIABLE, CatalogueStore
 from core.config import preset
-from core.diagnostics.scalars import averaging_volumes
+from core.diagnostics.volumes import averaging_volumes
 from core.jobs.creation import create_fit
 from core.jobs.mock import write_mock
 from core.jobs.runner import run_graph

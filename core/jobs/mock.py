@@ -9,7 +9,8 @@ import numpy as np
 from core import mocks, settings
 from core.catalog.files import write_catalogue
 from core.config import preset
-from core.diagnostics.scalars import OneMember, averaging_volumes, scalar_values
+from core.diagnostics.scalars import OneMember, scalar_values
+from core.diagnostics.volumes import averaging_volumes
 from core.mocks.observation import ObservationModel, observed_mock
 from core.mocks.system import StationarySystem
 from core.runs.artifacts import write_json

@@ -2,22 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core import ensemble
 from core.catalog.resolve import open_catalogue
-from core.diagnostics.averaging_trust import averaging_trust
-from core.diagnostics.budget import correlations
 from core.diagnostics.pattern_speed_profile import PatternSpeedProfile
-from core.diagnostics.scalars import averaging_volumes
-from core.diagnostics.stationarity import PatternSpeedVerdict, median_share
 from core.diagnostics.steadiness import Steadiness, steadiness
 from core.errors import TrainingError
 from core.jobs.execution import Task
 from core.phase_space.sample import ScoredSample
-from core.pipelines import NULL, POTENTIAL_SEED
+from core.pipelines import NULL
 from core.potential.profile_loss import ProfileLoss, fit_profile
 from core.potential.reference_frame import reference_frame
 from core.runs import products, readings
@@ -27,27 +22,14 @@ from core.runs.registry import Run
 
 def read_off_scalars(task: Task) -> list[Path]:
     """The scalars of every pipeline, with the truth where the stars are a mock's, and how far each may be trusted."""
-    run, config = task.run, task.run.manifest.config
-    region = products.read_region(run.products)
-    scalars = readings.scalars_within(run, open_catalogue(run.manifest.catalogue.id), config, region)
-    relations = correlations(scalars)
-    document: dict[str, Any] = {s.name: s.to_json() | {"correlations": relations[s.name]} for s in scalars}
-    paths = [run.products / "scalars.json"]
-    if found := _steadiness(run):
-        paths.append(run.products / products.STEADINESS)
-        write_json(paths[-1], found.to_json())
-    # It judges by the stationarity, which is on disk by now.
-    trust = averaging_trust(readings.reliability(run), averaging_volumes(config, region))
-    for name in document.keys() & trust.keys():
-        document[name] |= trust[name]
-    if "pattern_speed" in document:
-        profile = _profile(task)
-        if profile is not None:
-            paths.append(run.products / products.SPEED_PROFILE)
-            write_json(paths[-1], profile.to_json())
-        speed = document["pattern_speed"]
-        document["pattern_speed"] |= _verdict(run, profile, speed["best"], speed["error"]).to_json()
-    write_json(paths[0], document)
+    run, paths = task.run, []
+    # The verdicts of the scalars follow from both.
+    for name, found in ((products.STEADINESS, _steadiness(run)), (products.SPEED_PROFILE, _profile(task))):
+        if found is not None:
+            paths.append(run.products / name)
+            write_json(paths[-1], found.to_json())
+    paths.append(run.products / "scalars.json")
+    write_json(paths[-1], readings.scalars(run, open_catalogue(run.manifest.catalogue.id)))
     return paths
 
 
@@ -89,13 +71,3 @@ def _as_many(sample: ScoredSample, other: ScoredSample) -> ScoredSample:
     kept = [np.flatnonzero(sample.half == h)[: int(np.sum(other.half == h))] for h in np.unique(other.half)]
     rows = np.sort(np.concatenate(kept))
     return replace(sample, log_df=sample.log_df[rows], score=sample.score[rows], half=sample.half[rows])
-
-
-def _verdict(run: Run, profile: PatternSpeedProfile | None, best: float, error: float | None) -> PatternSpeedVerdict:
-    _, members, speed = products.read_members(run.products, POTENTIAL_SEED)
-    null: tuple[float, ...] = ()
-    if products.potentials_path(run.products, NULL).is_file():
-        draws = run.potentials(NULL).pattern_speed
-        null = tuple(draws.tolist()) if draws is not None else ()
-    share = median_share([m.noise_share for m in members])
-    return PatternSpeedVerdict(share, speed, null, None if profile is None else profile.null_share, best, error)

@@ -1,21 +1,27 @@
-"""What pages and reports read off a finished run alike: slices and profiles of its potentials beside the truth."""
+"""What tasks, pages and reports read off a run alike: scalars, slices and profiles of its potentials, and the truth."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from core import mocks
 from core.catalog.catalogue import Catalogue
 from core.config import Config
-from core.diagnostics import pattern_speed_profile
+from core.diagnostics import pattern_speed_profile, volumes
+from core.diagnostics.averaging import Averaging
+from core.diagnostics.averaging_trust import averaging_trust
+from core.diagnostics.budget import correlations
 from core.diagnostics.pattern_speed_profile import PatternSpeedProfile
 from core.diagnostics.profiles import Profile, galactic_profiles
 from core.diagnostics.reliability import Reliability
-from core.diagnostics.scalars import ScalarDraws, scalar_draws, trusted_shell
+from core.diagnostics.scalars import ScalarDraws, scalar_draws
 from core.diagnostics.slices import Slicer
+from core.diagnostics.stationarity import PatternSpeedVerdict, median_share
 from core.diagnostics.steadiness import Steadiness, from_json
+from core.diagnostics.volumes import Outlines, OwnVolume, trusted_shell
 from core.errors import CorruptArtifactError
 from core.phase_space.region import Region
 from core.pipelines import BARYONS, NULL, POTENTIAL_SEED, SOLAR_POSITION, TITLES, UNCERTAINTIES
+from core.runs import products
 from core.runs.artifacts import read_json
 from core.runs.products import (
     SPEED_PROFILE,
@@ -48,10 +54,15 @@ def slicer(run: Run, catalogue: Catalogue) -> Slicer:
     )
 
 
-def scalars_within(run: Run, catalogue: Catalogue, config: Config, region: Region) -> list[ScalarDraws]:
-    """The scalars of a run in every pipeline that it has, averaged as ``config`` says within ``region``."""
+def scalars_within(
+    run: Run, catalogue: Catalogue | None, config: Config, region: Region, own: Sequence[OwnVolume] = ()
+) -> list[ScalarDraws]:
+    """The scalars of a run in every pipeline that it has, averaged as ``config`` says within ``region``.
+
+    Without the ``catalogue`` of a mock nothing is said of its truth; ``own`` are further volumes.
+    """
     pipelines = measured_pipelines(run)
-    system = mocks.from_truth(catalogue.truth) if catalogue.truth else None
+    system = mocks.from_truth(catalogue.truth) if catalogue is not None and catalogue.truth else None
     return scalar_draws(
         {name: run.potentials(name) for name in pipelines},
         config,
@@ -59,6 +70,7 @@ def scalars_within(run: Run, catalogue: Catalogue, config: Config, region: Regio
         suns={name: solar_positions(run.products, name) for name in pipelines},
         truth=system,
         true_pattern_speed=system.pattern_speed if system else None,
+        own=own,
     )
 
 
@@ -70,7 +82,7 @@ def common_pipelines(run: Run, other: Run) -> frozenset[str]:
         if suns[0] == suns[1]:
             common.add(SOLAR_POSITION)
     ours, theirs = run.manifest.config.scalars, other.manifest.config.scalars
-    if (ours.baryon_density, ours.baryon_error) == (theirs.baryon_density, theirs.baryon_error):
+    if ours.baryon_model == theirs.baryon_model:
         common.add(BARYONS)
     return frozenset(common)
 
@@ -83,6 +95,44 @@ def left_out(run: Run, kind: str, pipeline: str) -> dict[str, str]:
     if kind == "potentials" and potentials_path(run.products, pipeline).is_file():
         return {f"draw {draw}": reason for draw, reason in draws_left_out(run.products, pipeline).items()}
     return {}
+
+
+def scalars(run: Run, catalogue: Catalogue | None, averaging: Averaging | None = None) -> dict[str, Any]:
+    """The scalars of every pipeline as ``scalars.json`` has them, with the truth where the stars are a mock's.
+
+    What may be said of them follows from the stationarity and L(Ω_p) that the run holds. ``averaging`` says what
+    differs from the run; its entries are marked ``reaveraged``. Nothing is written.
+    """
+    config, region = run.manifest.config, products.read_region(run.products)
+    if averaging is not None:
+        config = averaging.config(config, region)
+    own = averaging.own if averaging is not None else ()
+    found = scalars_within(run, catalogue, config, region, own)
+    relations = correlations(found)
+    document: dict[str, Any] = {s.name: s.to_json() | {"correlations": relations[s.name]} for s in found}
+    trust = averaging_trust(reliability(run), volumes.averaging_volumes(config, region, own))
+    for name in document.keys() & trust.keys():
+        document[name] |= trust[name]
+    if speed := document.get("pattern_speed"):
+        speed |= _verdict(run, speed["best"], speed["error"]).to_json()
+    mark = {} if averaging is None or averaging.is_of_run else {"reaveraged": True}
+    return {name: entry | mark for name, entry in document.items()}
+
+
+def outlines(run: Run, averaging: Averaging) -> Outlines:
+    """What a sketch of the volumes shows that a run's scalars are averaged over."""
+    region = products.read_region(run.products)
+    return volumes.outlines(averaging.config(run.manifest.config, region), region, averaging.own)
+
+
+def _verdict(run: Run, best: float, error: float | None) -> PatternSpeedVerdict:
+    _, members, speed = products.read_members(run.products, POTENTIAL_SEED)
+    null: tuple[float, ...] = ()
+    if potentials_path(run.products, NULL).is_file():
+        draws = run.potentials(NULL).pattern_speed
+        null = tuple(draws.tolist()) if draws is not None else ()
+    share, profile = median_share([m.noise_share for m in members]), speed_profile(run)
+    return PatternSpeedVerdict(share, speed, null, None if profile is None else profile.null_share, best, error)
 
 
 def steadiness(run: Run) -> Steadiness | None:

@@ -1,20 +1,22 @@
 """Scalars: the distribution of each over the ensembles, its averaging volume, and the table to copy from."""
 
 import html
+import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
 
 from core.diagnostics import scalar_tables
-from core.diagnostics.scalars import ScalarDraws, from_json, trusted_shell
+from core.diagnostics.scalars import ScalarDraws, from_json
 from core.pipelines import BARYONS, TITLES, shown_pipelines
 from core.runs.registry import Run
-from dashboard.plots.diagrams import averaging_diagram
-from dashboard.plots.distributions import distribution
+from dashboard.averaging_panel import Averaged, AveragingPanel
+from dashboard.plots.distributions import DistributionFigure
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import caption, card, facts, text
+from dashboard.widgets import caption, card, facts, one_update, text, with_document
 
 _CELL = {"flex": "1 1 270px", "min-width": "0"}
 """Three distributions beside each other where there is room, one below the other where there is none."""
@@ -27,18 +29,15 @@ class ScalarDistributions(pn.viewable.Viewer):
         super().__init__()
         self.session, self.run = session, run
         self.document: Mapping[str, Any] = run.scalars
-        self.scalars = [from_json(name, entry) for name, entry in self.document.items()]
-        # The fraction of negative density is one number, not a distribution: it is in the table.
-        self._drawn = [scalar for scalar in self.scalars if scalar.name != "negative_density_fraction"]
-        self._panes = [pn.pane.HoloViews(sizing_mode="stretch_width", margin=4) for _ in self._drawn]
-        self._volumes = text(margin=4)
-        volumes = [text('<p class="caps">averaging volumes</p>'), self._volumes]
-        cells = [pn.Column(*cell, margin=0, styles=_CELL) for cell in (*([pane] for pane in self._panes), volumes)]
-        self._charts = card(pn.FlexBox(*cells, gap="0px", margin=0, sizing_mode="stretch_width"))
-        self._table = card(text(f'<div class="scroll">{_table(self.scalars, self.document)}</div>'))
-        self._correlations = _correlations(self.scalars, self.document)
-        self._draw()
-        session.param.watch(lambda *events: self._draw(), ["theme", "overlay_truth"])
+        self.scalars = _scalars(self.document)
+        self._figures: dict[str, DistributionFigure] = {}
+        self._charts = pn.FlexBox(gap="0px", margin=0, sizing_mode="stretch_width")
+        self._origin, self._table = text(), text()
+        self._relations = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._latex = pn.widgets.TextAreaInput(visible=False, sizing_mode="stretch_width")
+        self.averaging = AveragingPanel(session, services, run, self._take)
+        self._take(self.averaging.shown)
+        session.param.watch(lambda *events: with_document(self._draw), ["theme", "overlay_truth"])
 
     @property
     def has_truth(self) -> bool:
@@ -59,33 +58,71 @@ class ScalarDistributions(pn.viewable.Viewer):
         return [caption("Pipelines"), text(facts(counts)), *overlay, caption("Take away"), *self._exports()]
 
     def _exports(self) -> list[pn.viewable.Viewable]:
-        latex = scalar_tables.latex(self.document)
-        copy = pn.widgets.Button(label="Copy as LaTeX", sizing_mode="stretch_width", margin=(4, 0))
-        copy.js_on_click(args={"words": latex}, code="navigator.clipboard.writeText(words)")
+        """What is seen, to take away: made when it is asked for."""
+        fill = {"sizing_mode": "stretch_width", "margin": (4, 0)}
+        copy = pn.widgets.Button(label="Copy as LaTeX", **fill)
+        copy.js_on_click(args={"words": self._latex}, code="navigator.clipboard.writeText(words.value)")
         copy.on_click(lambda event: _copied())
-        words = scalar_tables.csv(self.document)
-        name = f"{self.run.path.name}-scalars.csv"
-        save = pn.widgets.Button(label="Save as CSV", sizing_mode="stretch_width", margin=(4, 0))
-        code = (
-            "const a = document.createElement('a');"
-            "a.href = URL.createObjectURL(new Blob([words], {type: 'text/csv'})); a.download = name; a.click();"
+        forms = {"CSV": scalar_tables.csv, "JSON": json.dumps}
+        saves = [
+            pn.widgets.FileDownload(
+                callback=lambda write=write: io.StringIO(write(self.document)),
+                filename=f"{self.run.path.name}-scalars.{name.lower()}",
+                label=f"Save as {name}",
+                **fill,
+            )
+            for name, write in forms.items()
+        ]
+        return [copy, self._latex, *saves]
+
+    def _take(self, found: Averaged) -> None:
+        """Show the run's own scalars, or those averaged anew."""
+        self.document, self.scalars = found.document, _scalars(found.document)
+        words = html.escape("; ".join(found.averaging.words()))
+        self._origin.object = (
+            "<p>These are the run's own numbers.</p>"
+            if found.averaging.is_of_run
+            else f'<p><span class="caution">Averaged anew</span> from the run\'s potentials, which stay as they are: '
+            f'<span class="muted">{words}</span></p>'
         )
-        save.js_on_click(args={"words": words, "name": name}, code=code)
-        return [copy, save]
+        if self.has_truth and any(s.baryons for s in self.scalars):
+            self._origin.object += '<p class="muted">Truth of ρDM: the density of the mock less the same baryons.</p>'
+        self._table.object = f'<div class="scroll">{_table(self.scalars, self.document)}</div>'
+        self._relations[:] = _correlations(self.scalars, self.document)
+        self._latex.value = scalar_tables.latex(self.document)
+        self._draw()
 
     def _draw(self) -> None:
         palette, truth = self.session.palette, self.session.overlay_truth
-        with pn.io.hold():
-            for pane, scalar in zip(self._panes, self._drawn, strict=True):
-                pane.object = distribution(scalar, palette, truth=truth)
-            config = self.run.manifest.config
-            region = self.run.flow.region
-            shell, ball = trusted_shell(config, region), region.spatial_part().bounding_ball()
-            reach = ball[1] if ball else shell.outer
-            self._volumes.object = averaging_diagram(shell.inner, shell.outer, config.scalars.slab, reach, palette)
+        drawn = [s for s in self.scalars if _is_drawn(s.name)]
+        figures = {s.name: self._figures.get(s.name) or DistributionFigure() for s in drawn}
+        with one_update():
+            for scalar in drawn:
+                figures[scalar.name].show(scalar, palette, truth=truth)
+            if list(figures) != list(self._figures):
+                self._charts[:] = [
+                    pn.Column(pn.pane.Bokeh(f.figure, sizing_mode="stretch_width", margin=4), margin=0, styles=_CELL)
+                    for f in figures.values()
+                ]
+        self._figures = figures
 
     def __panel__(self) -> pn.Column:
-        return pn.Column(self._charts, self._table, *self._correlations, sizing_mode="stretch_width", margin=0)
+        numbers = card(self._origin, self._charts), card(self._table)
+        return pn.Column(self.averaging, *numbers, self._relations, sizing_mode="stretch_width", margin=0)
+
+
+def _scalars(document: Mapping[str, Any]) -> list[ScalarDraws]:
+    return [from_json(name, entry) for name, entry in document.items()]
+
+
+def _is_drawn(name: str) -> bool:
+    """Whether a scalar has a chart; the others are in the table.
+
+    The fraction of negative density is one number, not a distribution, and three more charts for each volume of one's
+    own would bury the others.
+    """
+    quantity, _, volume = name.partition("@")
+    return name != "negative_density_fraction" and not (volume and quantity.startswith("acceleration"))
 
 
 def _copied() -> None:
@@ -104,13 +141,34 @@ def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
         total = s.error
         scale = total or max(errors.values(), default=0.0)
         cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
-        cells.append(f"<strong>{scalar_tables.signed(scalar_tables.significant(s.best, scale))}</strong>")
+        best = f"<strong>{scalar_tables.signed(scalar_tables.significant(s.best, scale))}</strong>"
+        cells.append(best + _in_particle_units(document[s.name]))
         cells.append("–" if total is None else scalar_tables.significant(total, total))
         cells += [scalar_tables.significant(errors[p], errors[p]) if p in errors else "–" for p in pipelines]
         cells.append("–" if s.truth is None else scalar_tables.signed(scalar_tables.significant(s.truth, scale)))
-        cells += [f'<span class="muted">{html.escape(s.volume)}</span>', _verdict(s, document[s.name])]
+        cells += [f'<span class="muted">{_averaged_over(s)}</span>', _verdict(s, document[s.name])]
         lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="numbers">{"".join(lines)}</table>'
+
+
+def _averaged_over(scalar: ScalarDraws) -> str:
+    """The volume, and what was subtracted in it."""
+    words = html.escape(scalar.volume)
+    if scalar.baryons is None:
+        return words
+    size, error = (float(scalar.baryons[key]) for key in ("density", "error"))
+    model = html.escape(str(scalar.baryons["model"]))
+    title = html.escape(str(scalar.baryons["source"]))
+    return f'{words}<br><span title="{title}">less baryons {size:.4f} ± {error:.4f} ({model})</span>'
+
+
+def _in_particle_units(entry: Mapping[str, Any]) -> str:
+    energy = entry.get("gev_per_cm3")
+    if energy is None:
+        return ""
+    best = scalar_tables.signed(f"{energy['best']:.2f}")
+    error = "" if energy["error"] is None else f" ± {energy['error']:.2f}"
+    return f'<br><span class="muted">{best}{error} GeV/cm³</span>'
 
 
 def _correlations(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> list[pn.viewable.Viewable]:

@@ -1,13 +1,11 @@
-"""Diagrams as markup: the task graph of a run as it goes, and the volumes over which scalars are averaged."""
+"""The task graph of a run as it goes, as markup."""
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.jobs.graph import STAGES
 from core.jobs.status import STATES, duration
 from core.jobs.task_groups import TaskGroup
-from dashboard.plots.palette import Palette
 
 COLUMNS = tuple(kind for kind, _ in STAGES)
 
@@ -81,31 +79,3 @@ def task_summary(groups: Sequence[TaskGroup], left_out: Mapping[str, int]) -> st
             sentences.append(f"{state.capitalize()}: {named}.")
     lost = [f"{left_out[group.key]} of {group.title}" for group in groups if left_out.get(group.key)]
     return " ".join([*sentences, *([f"Left out: {', '.join(lost)}."] if lost else [])])
-
-
-def averaging_diagram(inner: float, outer: float, slab: float, reach: float, palette: Palette) -> str:
-    """The shell, the slab and the midplane through the Sun, seen from the side, as SVG; radii in kpc."""
-    scale = 100 / reach
-    circle = f'<circle r="{{}}" fill="{{}}" fill-opacity="{{}}" stroke="{palette.line}"/>'
-    parts = [
-        circle.format(100, palette.muted, 0.12),
-        circle.format(outer * scale, palette.action, 0.35),
-        f'<clipPath id="shell"><circle r="{outer * scale}"/></clipPath>',
-        f'<rect x="-100" y="{-slab * scale}" width="200" height="{2 * slab * scale}" fill="{palette.action}" '
-        'fill-opacity="0.3" clip-path="url(#shell)"/>',
-        circle.format(inner * scale, palette.panel, 1),
-        f'<line x1="0" x2="0" y1="{-outer * scale}" y2="{outer * scale}" stroke="{palette.ink}" stroke-width="1.5"/>',
-        _label(4, -outer * scale + 16, "column at R0", palette.ink),
-        _label(outer * scale * 0.42, -slab * scale - 6, "shell", palette.ink),
-        _label(outer * scale * 0.42, slab * scale - 6, "slab", palette.ink),
-    ]
-    words = f"{inner:g} < r < {outer:g} kpc"
-    return (
-        f'<svg viewBox="-110 -112 220 244" role="img" aria-label="Averaging volumes: {words}" '
-        f'style="width:100%;max-height:230px;font:9px sans-serif">{"".join(parts)}'
-        f"{_label(0, 126, words, palette.muted, 'middle')}</svg>"
-    )
-
-
-def _label(x: float, y: float, words: str, colour: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.0f}" y="{y:.0f}" fill="{colour}" text-anchor="{anchor}">{html.escape(words)}</text>'

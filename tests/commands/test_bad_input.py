@@ -5,6 +5,8 @@ import gzip
 import numpy as np
 import pytest
 
+from core.runs.artifacts import write_json
+
 RECIPE = 'region = "r < 1"\n'
 
 
@@ -40,6 +42,10 @@ def in_kpc(home):
     names = ["x", "y", "z", "vx", "vy", "vz"]
     head = ["# %ECSV 1.0", "# ---", "# datatype:", *(f"# - {{name: {n}, unit: kpc, datatype: float64}}" for n in names)]
     (home / "kpc.ecsv").write_text("\n".join([*head, " ".join(names), "1 2 3 4 5 6", ""]))
+
+
+def finished(home):
+    write_json(next((home / "runs").glob("*/products")) / "scalars.json", {})
 
 
 def blocked(home):
@@ -130,6 +136,37 @@ CASES = {
     "cancel: unknown run": (nothing, "cancel bal", ["no run 'bal'", "Did you mean 'ball'?"]),
     "scalars: unknown run": (nothing, "scalars bal", ["no run 'bal'", "Did you mean 'ball'?"]),
     "scalars: not finished": (nothing, "scalars ball", ["no scalars yet", "deep-potential run"]),
+    "scalars: not a setting of theirs": (
+        finished,
+        "scalars ball --set flow.members=3",
+        ["flow.members cannot be changed in a finished run", "Only scalars."],
+    ),
+    "scalars: misspelt setting": (finished, "scalars ball --set scalars.oter=1", ["Did you mean 'scalars.outer'?"]),
+    "scalars: unknown baryons": (
+        finished,
+        "scalars ball --set scalars.baryons=mckee",
+        ["no model 'mckee'", "Did you mean 'mckee2015'?"],
+    ),
+    "scalars: no file of baryons": (
+        finished,
+        "scalars ball --set scalars.baryons=discs.toml",
+        ["discs.toml", "cannot be read", "Check its name"],
+    ),
+    "scalars: baryons without units": (
+        text("discs.toml", 'name = "mine"'),
+        "scalars ball --set scalars.baryons=discs.toml",
+        ["discs.toml", "density unit", "density_unit = 'Msun/pc3'"],
+    ),
+    "fit: baryons of a wrong unit": (
+        text("discs.toml", 'density_unit = "kg"\nlength_unit = "pc"'),
+        "fit ball --set scalars.baryons=discs.toml",
+        ["discs.toml", "'kg' cannot be a density unit", "density_unit = 'Msun/pc3'"],
+    ),
+    "scalars: a volume that moves": (
+        finished,
+        "scalars ball --volume vphi>200",
+        ["the volume 'V1' depends on vphi", "Use x, y, z"],
+    ),
     "scalars: two forms": (nothing, "scalars ball --csv --json", ["--json, --csv and --latex"]),
     "report: unknown run": (nothing, "report bal --out r.html", ["no run 'bal'", "Did you mean 'ball'?"]),
     "report: not finished": (nothing, "report ball --out r.html", ["is not finished", "waiting", "deep-potential run"]),

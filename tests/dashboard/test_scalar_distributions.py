@@ -10,7 +10,7 @@ from core.diagnostics.budget import correlations
 from core.diagnostics.scalars import ScalarDraws
 from core.pipelines import TITLES, UNCERTAINTIES
 from dashboard.pages.scalar_distributions import _correlations, _table
-from dashboard.plots.distributions import distribution
+from dashboard.plots.distributions import DistributionFigure
 from dashboard.plots.palette import LIGHT
 from dashboard.run_picker import pattern_speed_words
 
@@ -61,10 +61,12 @@ def test_runs_without_correlations_show_none(scalars):
 @pytest.mark.parametrize("count", range(1, len(UNCERTAINTIES) + 1))
 def test_names_lie_aslant_where_they_would_overlap(count):
     draws = dict.fromkeys(UNCERTAINTIES[:count], X)
-    overlay = distribution(ScalarDraws("a", "a", "km/s", "here", 0.0, draws), LIGHT, truth=False)
-    options = overlay.opts.get("plot").kwargs
-    assert len(options["xticks"]) == count
-    assert (options["xrotation"] > 0) == (count > 3)
+    drawn = DistributionFigure()
+    drawn.show(ScalarDraws("a", "a", "km/s", "here", 0.0, draws), LIGHT, truth=False)
+    axis = drawn.figure.xaxis[0]
+    assert len(axis.ticker.ticks) == count
+    assert list(axis.major_label_overrides.values()) == [TITLES[p] for p in TITLES if p in draws]
+    assert (axis.major_label_orientation != "horizontal") == (count > 3)
 
 
 @pytest.mark.parametrize("error", [None, 0.5])

@@ -9,7 +9,8 @@ from core import mocks, units
 from core.config import preset
 from core.diagnostics.profiles import galactic_profiles
 from core.diagnostics.published import PUBLISHED
-from core.diagnostics.scalars import OneMember, averaging_volumes, scalar_values, trusted_shell
+from core.diagnostics.scalars import OneMember, scalar_values
+from core.diagnostics.volumes import averaging_volumes, trusted_shell
 from core.phase_space.region import Everything, Expression, Shell
 from core.phase_space.solar_position import SolarPosition
 from core.potential import analytic

@@ -21,8 +21,8 @@ from core.diagnostics.reliability import (
     legend,
     warning,
 )
-from core.diagnostics.scalars import averaging_volumes
 from core.diagnostics.steadiness import Steadiness, SteadinessMap
+from core.diagnostics.volumes import averaging_volumes
 from core.phase_space.region import Box, Shell
 from core.phase_space.solar_position import SolarPosition
 from core.runs import readings

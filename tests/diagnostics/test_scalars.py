@@ -11,14 +11,8 @@ import pytest
 from core import mocks, units
 from core.config import preset
 from core.diagnostics import scalars
-from core.diagnostics.scalars import (
-    QUANTITIES,
-    OneMember,
-    averaging_volumes,
-    scalar_draws,
-    scalar_values,
-    trusted_shell,
-)
+from core.diagnostics.scalars import QUANTITIES, OneMember, scalar_draws, scalar_values
+from core.diagnostics.volumes import averaging_volumes, trusted_shell
 from core.phase_space.region import Box, Everything, Expression, Shell
 from core.phase_space.solar_position import SolarPosition
 

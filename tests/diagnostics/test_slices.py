@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from core.diagnostics.scalars import trusted_shell
 from core.diagnostics.slices import AXES, FIELDS, TRUE_VIEWS, VIEWS, Slicer
+from core.diagnostics.volumes import trusted_shell
 from core.errors import InputError
 from core.phase_space.region import Everything, Expression, Shell
 from core.phase_space.solar_position import SolarPosition
