@@ -26,6 +26,10 @@ def widgets_of(form):
     return form._widgets
 
 
+_WORDS = {"potential.analytic.free": "bulge_mass", "scalars.baryons": "mckee2015"}
+"""Settings that no number fits."""
+
+
 def another(s):
     """A value of the setting other than its default, within its bounds."""
     if s.choices:
@@ -33,7 +37,7 @@ def another(s):
     if s.type is bool:
         return not s.value
     if s.type is str:
-        return "bulge_mass" if s.key == "potential.analytic.free" else "30.5"
+        return _WORDS.get(s.key, "30.5")
     step = 1 if s.type is int else 0.001
     up = s.value + step
     return up if s.high is None or up <= s.high else s.value - step
