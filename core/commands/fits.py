@@ -118,7 +118,7 @@ def status(run: str | None, runs: str | None, as_json: bool) -> None:
     root = runs_root(runs)
     if run is not None:
         one = run_status(find_run(run, root))
-        say(json.dumps(one.to_json()) if as_json else _report(one))
+        say(json.dumps(one.to_json() | {"left_out": _left_out(one.run)}) if as_json else _report(one))
         return
     found = [run_status(r) for r in list_runs(root)]
     if as_json:
@@ -198,7 +198,8 @@ def _report(status: RunStatus) -> str:
     lines = [_line(status), *(f"error: {line}" for line in status.error.splitlines())]
     for task in status.tasks:
         lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
-    return "\n".join([*lines, *_flow_report(status.run), *_draws_left_out(status.run), *_cautions(status.run)])
+    left_out = (f"  {words}" for words in _left_out(status.run))
+    return "\n".join([*lines, *_flow_report(status.run), *left_out, *_cautions(status.run)])
 
 
 def _cautions(run: Run) -> list[str]:
@@ -211,24 +212,29 @@ def _cautions(run: Run) -> list[str]:
         return [f"  {error}"]
 
 
-def _draws_left_out(run: Run) -> list[str]:
-    """Draws of all pipelines for which there is no potential, and why."""
+def _left_out(run: Run) -> list[str]:
+    """What the run goes without, and why: flows, the preview, draws of all pipelines."""
     from core.runs import products  # JAX takes a second to import
 
+    flows = read_summary(run.products / FLOW_SUMMARY).rejected if run.has(FLOW_SUMMARY) else {}
+    preview = products.preview_left_out(run.products)
     found = [p for p in TITLES if run.has(f"potential-{p}.safetensors")]
     return [
-        f"  draw {draw} of {pipeline} is left out: {reason}"
-        for pipeline in found
-        for draw, reason in products.left_out(run.products, pipeline).items()
+        *(f"flow {flow} is left out: {reason}" for flow, reason in flows.items()),
+        *([f"the preview by the weak form is left out: {preview}"] if preview else []),
+        *(
+            f"draw {draw} of {pipeline} is left out: {reason}"
+            for pipeline in found
+            for draw, reason in products.left_out(run.products, pipeline).items()
+        ),
     ]
 
 
 def _flow_report(run: Run) -> list[str]:
-    """Which flows were left out, and the gradients of the density of stars beside those of the star counts."""
+    """The gradients of the density of stars beside those of the star counts."""
     if not run.has(FLOW_SUMMARY):
         return []
-    summary = read_summary(run.products / FLOW_SUMMARY)
-    lines = [f"  flow {flow} is left out: {reason}" for flow, reason in summary.rejected.items()]
+    summary, lines = read_summary(run.products / FLOW_SUMMARY), []
     for slope in summary.slopes:
         stars = f"stars {slope.stars:+8.3f} ± {slope.stars_error:.3f}"
         flow = f"flow {slope.flow:+8.3f} ± {slope.flow_error:.3f}"

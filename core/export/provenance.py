@@ -76,9 +76,13 @@ class Verdict:
 
 
 def verdicts(
-    scalars: Mapping[str, Any], summary: FlowSummary, maps: list[SignificanceMap], trusted: str
+    scalars: Mapping[str, Any],
+    summary: FlowSummary,
+    maps: list[SignificanceMap],
+    trusted: str,
+    preview: str | None = None,
 ) -> list[Verdict]:
-    """The judgements that the pages show beside their pictures, in sentences."""
+    """The judgements that the pages show beside their pictures, in sentences; why there is no ``preview``, if so."""
     found = []
     speed = scalars.get("pattern_speed")
     if speed:
@@ -97,6 +101,8 @@ def verdicts(
     left_out = "; ".join(f"flow {number}: {reason}" for number, reason in summary.rejected.items())
     words = f"Left out are {left_out}" if left_out else "None left out."
     found.append(Verdict("Flows", not left_out, f"{len(summary.held_out)} in use. {words}"))
+    if preview:
+        found.append(Verdict("Preview", False, f"The weak form is left out: {preview}."))
     worst = max(maps, key=lambda m: m.rms / m.expected_rms)
     ideal = f"{worst.rms:.2f} where {worst.expected_rms:.2f} is ideal"
     words = f"The significance of the worst projection, {worst.x} and {worst.y}, has an rms of {ideal}."

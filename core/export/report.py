@@ -21,7 +21,7 @@ from core.jobs.graph import STAGES
 from core.jobs.status import RunStatus, TaskStatus, duration, run_status
 from core.phase_space.sample import PhaseSpaceSample
 from core.pipelines import BARYONS, colour_of, shown_pipelines
-from core.runs import readings
+from core.runs import products, readings
 from core.runs.artifacts import write_bytes
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, FlowSummary, read_stars, read_summary
@@ -95,7 +95,9 @@ def _content(run: Run, status: RunStatus, catalogue: Catalogue) -> dict[str, Any
         "manifest": run.manifest,
         "series": SERIES,
         "strip": _strip(run, summary, scalars),
-        "verdicts": provenance.verdicts(scalars, summary, maps, str(slicer.trusted)),
+        "verdicts": provenance.verdicts(
+            scalars, summary, maps, str(slicer.trusted), products.preview_left_out(run.products)
+        ),
         "speed_profile": _speed_profile(run, scalars),
         "origin": provenance.origin(run, catalogue),
         "changed": provenance.changed_settings(run),

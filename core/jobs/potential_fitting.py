@@ -17,7 +17,7 @@ from core.pipelines import DF_SEED, RESAMPLED, SOLAR_POSITION, WEAK_FORM
 from core.potential.training import DIRECT_SOLVERS, PotentialMember, fit_network_member
 from core.potential.weak_form import fit_weak_form, weak_config
 from core.runs import products
-from core.runs.artifacts import read_json
+from core.runs.artifacts import write_json
 
 
 def fit_potentials(task: Task) -> list[Path]:
@@ -50,11 +50,19 @@ def fit_potentials(task: Task) -> list[Path]:
 
 
 def _preview(task: Task, config: Config) -> list[Path]:
-    """The potentials of the weak form, from the stars alone."""
+    """The potentials of the weak form, from the stars alone; where there can be none, why: nothing else needs them."""
     stars = task.stars(products.MAIN)
-    members = fit_weak_form(stars, config.potential, config.solar, seed=task.seed(WEAK_FORM))
-    speed = mean_angular_speed(stars.w, config.solar) if config.potential.frame == "rotating" else None
     path = products.potentials_path(task.run.products, WEAK_FORM)
+    rejection = products.rejection_of_preview(task.run.products)
+    try:
+        members = fit_weak_form(stars, config.potential, config.solar, seed=task.seed(WEAK_FORM))
+    except TrainingError as error:
+        # What an earlier attempt left.
+        path.unlink(missing_ok=True)
+        write_json(rejection, {"reason": str(error)})
+        return [rejection]
+    rejection.unlink(missing_ok=True)
+    speed = mean_angular_speed(stars.w, config.solar) if config.potential.frame == "rotating" else None
     products.write_potentials(path, weak_config(config.potential), members, speed)
     return [path]
 
@@ -108,7 +116,7 @@ def _resampled(task: Task, config: Config) -> _Draws:
     for i in range(task.spec.parameters["members"]):
         rejection = products.rejection_of_draw(task.run.products, task.spec.parameters["pipeline"], i)
         if rejection.is_file():
-            yield str(read_json(rejection)["reason"])
+            yield products.read_reason(rejection)
         else:
             yield _Draw(_scored(task, i), config.solar, task.seed(0))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from core import ensemble, settings
 from core.config import Config, PotentialConfig
-from core.errors import InputError, TrainingError, UnknownRunError
+from core.errors import CorruptArtifactError, InputError, TrainingError, UnknownRunError
 from core.flow.distribution_function import FlowEnsemble
 from core.flow.families import from_json
 from core.flow.family import Family, FlowState
@@ -22,7 +22,7 @@ from core.phase_space import region as regions
 from core.phase_space.region import Region
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
-from core.pipelines import DF_SEED
+from core.pipelines import DF_SEED, WEAK_FORM
 from core.potential.fields import PotentialEnsemble
 from core.potential.training import PotentialMember, gather, state_template
 from core.runs import artifacts
@@ -186,6 +186,25 @@ def rejection_of_draw(products: Path, pipeline: str, draw: int) -> Path:
 def potentials_path(products: Path, pipeline: str) -> Path:
     """File of the potentials of a pipeline."""
     return products / f"potential-{pipeline}.safetensors"
+
+
+def read_reason(path: Path) -> str:
+    """What a rejection says; CorruptArtifactError where it is damaged."""
+    try:
+        return str(artifacts.read_json(path)["reason"])
+    except (KeyError, TypeError) as error:
+        raise CorruptArtifactError(f"{path} is damaged: it holds no reason") from error
+
+
+def rejection_of_preview(products: Path) -> Path:
+    """File that stands in the place of the potentials of the weak form where they cannot be fitted, and says why."""
+    return potentials_path(products, WEAK_FORM).with_suffix(".rejected.json")
+
+
+def preview_left_out(products: Path) -> str | None:
+    """Why there are no potentials of the weak form; None where there are some, or will be."""
+    path = rejection_of_preview(products)
+    return read_reason(path) if path.is_file() else None
 
 
 def write_potentials(

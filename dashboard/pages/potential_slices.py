@@ -14,6 +14,7 @@ import panel as pn
 from core.diagnostics.reliability import UNUSABLE, WORDS
 from core.diagnostics.slices import AXES, FIELDS, TRUE_VIEWS, VIEWS
 from core.errors import DeepPotentialError
+from core.runs.products import preview_left_out
 from core.runs.registry import Run
 from dashboard.drawn_slices import Drawn, DrawnSlices, aspect_of
 from dashboard.failures import alert
@@ -151,6 +152,8 @@ class PotentialSlices(pn.viewable.Viewer):
         note = (
             '<p class="muted">Outside the trusted volume the picture is faded: no data inside, edge effects beyond.</p>'
         )
+        if preview := preview_left_out(self.run.products):
+            note = f'<p class="caution">The preview by the weak form is left out: {html.escape(preview)}.</p>' + note
         return card(caption("Trust"), text(facts(trust) + note))
 
     def __panel__(self) -> pn.Column:

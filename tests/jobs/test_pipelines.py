@@ -1,14 +1,17 @@
 """Every pipeline of a small fit, stage by stage: draws of their own, points in common, and who is left out."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from small_runs import TINY
 
 from core import mocks
 from core.catalog.catalogue import Catalogue
 from core.catalog.store import CatalogueStore
+from core.commands.fits import status
 from core.config import preset
 from core.errors import RegionError, TrainingError
 from core.jobs import potential_fitting
@@ -147,6 +150,30 @@ def test_a_potential_that_cannot_be_fitted_is_left_out_and_named(copy, monkeypat
     failures = set(range(1, before + 1))
     with pytest.raises(TrainingError, match=r"only 0 of .* draws can be used.*the network has collapsed"):
         perform(copy, "potentials-potential_seed")
+
+
+def test_a_preview_that_cannot_be_fitted_is_left_out_and_named(copy, catalogue, monkeypatch):
+    """The scalars are those of the others, until it is made anew."""
+
+    def failing(*arguments, **keywords):
+        raise TrainingError("no ball inside")
+
+    for module in ("execution", "stages"):
+        monkeypatch.setattr(f"core.jobs.{module}.open_catalogue", lambda _: catalogue)
+    with monkeypatch.context() as patch:
+        patch.setattr(potential_fitting, "fit_weak_form", failing)
+        perform(copy, "preview", "scalars")
+    pipelines = {name for scalar in Run(copy.path, copy.manifest).scalars.values() for name in scalar["pipelines"]}
+    assert pipelines == {"potential_seed", "df_seed", "bootstrap", "solar_position", "baryons"}
+    assert products.preview_left_out(copy.products) == "no ball inside"
+    words = "the preview by the weak form is left out: no ball inside"
+    told = CliRunner().invoke(status, [str(copy.path)], catch_exceptions=False)
+    assert words in told.output
+    told = CliRunner().invoke(status, [str(copy.path), "--json"], catch_exceptions=False)
+    assert json.loads(told.output)["left_out"] == [words]
+    perform(copy, "preview", "scalars")
+    assert products.preview_left_out(copy.products) is None
+    assert "weak_form" in Run(copy.path, copy.manifest).scalars["density_shell"]["pipelines"]
 
 
 def test_too_few_draws_are_no_ensemble(copy):
