@@ -8,7 +8,7 @@ from typing import Any
 from core.baryons.choice import chosen_model
 from core.baryons.model import BaryonModel
 from core.errors import ConfigError, suggestion
-from core.galaxy_config import AnalyticConfig
+from core.galaxy_config import AnalyticConfig, GuidedConfig
 from core.phase_space.solar_position import SolarPosition
 from core.settings import replace, section, setting
 
@@ -179,11 +179,19 @@ class PotentialConfig:
     """The ensemble of potentials."""
 
     solver: str = setting(
-        "convex", "how Φ is found", choices=("convex", "network", "analytic"), aliases={"linear": "convex"}
+        "convex",
+        "how Φ is found",
+        choices=("convex", "network", "analytic", "guided"),
+        aliases={"linear": "convex"},
     )
     members: int = setting(8, "potentials of different seeds on the best distribution function", low=1, high=128)
     frame: str = setting("rotating", "frame of stationarity", choices=("rotating", "inertial"))
     pattern_speed: str = setting("free", "Ω_p: free, or its fixed value", unit="km/s/kpc")
+    drift: str = setting(
+        "none",
+        "velocity u of the frame's origin: none, free, or fixed as ux,uy,uz to the centre, with the rotation, north",
+        unit="km/s",
+    )
     basis: str = setting(
         "auto",
         "elements of the convex solver: auto takes disc in a rotating frame",
@@ -194,13 +202,33 @@ class PotentialConfig:
     ridge: float = setting(1e-6, "ridge on the normalised normal equations", low=0.0, high=1.0)
     network: NetworkConfig = section(NetworkConfig)
     analytic: AnalyticConfig = section(AnalyticConfig)
+    guided: GuidedConfig = section(GuidedConfig)
 
     def __post_init__(self) -> None:
+        if self.drift not in ("none", "free") and self.fixed_drift is None:
+            raise ConfigError(
+                f"potential.drift must be none, free or three numbers; got {self.drift!r}",
+                remedy="For example: potential.drift=0,5,0.",
+            )
         if self.pattern_speed != "free" and not _is_number(self.pattern_speed):
             raise ConfigError(
                 f"potential.pattern_speed must be free or a number; got {self.pattern_speed!r}",
                 remedy="For example: potential.pattern_speed=28.2.",
             )
+
+    @property
+    def frees_drift(self) -> bool:
+        """Whether the drift of the frame is fitted."""
+        return self.drift == "free"
+
+    @property
+    def fixed_drift(self) -> tuple[float, float, float] | None:
+        """The drift that is given [km/s]; None where there is none, or it is fitted."""
+        parts = self.drift.split(",")
+        if len(parts) != 3 or not all(map(_is_number, parts)):
+            return None
+        x, y, z = map(float, parts)
+        return x, y, z
 
 
 def _is_number(text: str) -> bool:
@@ -293,6 +321,13 @@ class Config:
     scalars: ScalarsConfig = section(ScalarsConfig)
     pipelines: PipelinesConfig = section(PipelinesConfig)
     jobs: JobsConfig = section(JobsConfig)
+
+    def __post_init__(self) -> None:
+        if self.flow.mode == "conditional" and self.potential.frees_drift:
+            raise ConfigError(
+                "potential.drift=free needs flow.mode=joint",
+                remedy="A free n(x) does nearly all that a drift does: leave it out, or give its value.",
+            )
 
     @property
     def flow_coordinates(self) -> str:

@@ -57,5 +57,14 @@ class AnalyticConfig:
         return metadata["low"], metadata["high"]
 
 
+@dataclass(frozen=True)
+class GuidedConfig:
+    """The correction of the guided solver to the analytic Galaxy."""
+
+    correction: float = setting(
+        0.1, "how far the force is expected to be from the Galaxy's, relative", low=1e-4, high=100.0
+    )
+
+
 PARAMETERS = tuple(f.name for f in fields(AnalyticConfig) if f.name not in ("free", "bulge"))
 """Masses, lengths and heights, in the order of their definition."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from core.diagnostics.scalars import from_json
+from core.diagnostics.scalars import DRIFT, from_json
 from core.errors import CorruptArtifactError
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
@@ -52,12 +52,23 @@ def pattern_speed_words(speed: Mapping[str, Any]) -> str:
 
     Raises CorruptArtifactError where the entry of the scalars is not whole.
     """
+    return _judged("pattern_speed", speed)
+
+
+def drift_words(scalars: Mapping[str, Any]) -> dict[str, str]:
+    """The same of the components of a fitted drift of the frame, by their labels; none where it has none."""
+    fitted = {name: scalars[name] for name in DRIFT if "verdict" in scalars.get(name, {})}
+    return {f"{entry['label']} [km/s]": _judged(name, entry) for name, entry in fitted.items()}
+
+
+def _judged(name: str, entry: Mapping[str, Any]) -> str:
     try:
-        scalar = from_json("pattern_speed", speed)
+        scalar = from_json(name, entry)
         value = f"{float(scalar.best):.1f}" + ("" if scalar.error is None else f" ± {scalar.error:.1f}")
-        tone, verdict = "good" if speed["constrained"] else "caution", str(speed["verdict"])
+        value = value.replace("-", "\u2212")
+        tone, verdict = "good" if entry["constrained"] else "caution", str(entry["verdict"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CorruptArtifactError(f"the scalar pattern_speed is damaged: {error!r}") from error
+        raise CorruptArtifactError(f"the scalar {name} is damaged: {error!r}") from error
     return f'{value}<br><span class="{tone}">{html.escape(verdict)}</span>'
 
 

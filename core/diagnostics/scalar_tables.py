@@ -53,10 +53,13 @@ def plain(document: Document) -> str:
 
 
 def cautions(document: Document) -> list[str]:
-    """Of every scalar what asks for caution, then the verdict on the pattern speed: a line each."""
+    """Of every scalar what asks for caution, then the verdicts on the motion of the frame: a line each."""
     lines = [f"{name}: {entry['warning']}" for name, entry in document.items() if entry.get("warning")]
     if speed := document.get("pattern_speed"):
         lines.append(f"pattern speed: {speed['verdict']} ({speed['reason']})")
+    for name, entry in document.items():
+        if name.startswith("drift_") and "verdict" in entry:
+            lines.append(f"{name}: {entry['verdict']} ({entry['reason']})")
     return lines
 
 
@@ -85,6 +88,9 @@ _SYMBOLS = {
     "acceleration_y": "a_y",
     "acceleration_z": "a_z",
     "pattern_speed": r"\Omega_\mathrm{p}",
+    "drift_x": "u_x",
+    "drift_y": "u_y",
+    "drift_z": "u_z",
     "density_midplane": r"\rho(R_0, Z = 0)",
     "density_slab": r"\langle\rho\rangle_\mathrm{slab}",
     "density_shell": r"\langle\rho\rangle_\mathrm{shell}",

@@ -110,6 +110,9 @@ QUANTITIES = (
     Quantity("acceleration_y", "ay", "(km/s)²/kpc", "shell"),
     Quantity("acceleration_z", "az", "(km/s)²/kpc", "shell"),
     Quantity("pattern_speed", "Ωp", "km/s/kpc", "shell"),
+    Quantity("drift_x", "ux", "km/s", "shell"),
+    Quantity("drift_y", "uy", "km/s", "shell"),
+    Quantity("drift_z", "uz", "km/s", "shell"),
     Quantity("density_midplane", "ρ(R0, Z = 0)", "Msun/pc³", "arc"),
     Quantity("density_slab", "⟨ρ⟩ slab", "Msun/pc³", "slab"),
     Quantity("density_shell", "⟨ρ⟩ shell", "Msun/pc³", "shell"),
@@ -119,7 +122,10 @@ QUANTITIES = (
     Quantity("dark_matter_density", "ρDM", "Msun/pc³", "arc"),
     Quantity("negative_density_fraction", "fraction with ρ < 0", "", "shell"),
 )
-"""The scalars of every run, in the order in which they are shown."""
+"""The scalars of every run, in the order in which they are shown; the drift only where the frame has one."""
+
+DRIFT = ("drift_x", "drift_y", "drift_z")
+"""Components of the velocity of the frame, to the centre, with the rotation and to the north."""
 
 LAYERED = (
     Quantity("dark_matter_slab", "ρDM slab", "Msun/pc³", "slab"),
@@ -182,7 +188,7 @@ class OneMember:
 
 
 def scalar_values(field: MemberField, volumes: AveragingVolumes, config: Config) -> dict[str, Float[np.ndarray, "k"]]:
-    """Every scalar but the pattern speed, for each member; those whose volume lies outside the region are absent."""
+    """Every scalar but the frame's motion, for each member; those whose volume lies outside the region are absent."""
     sun = config.solar
     values: dict[str, np.ndarray] = {}
     if len(volumes.shell):
@@ -250,10 +256,12 @@ def scalar_draws(
         values = (
             _as_seen(potentials, varied, config, region, own) if varied else scalar_values(potentials, volumes, config)
         )
-        draws[name] = _with_speed(values, potentials)
+        draws[name] = _with_motion(values, potentials)
     true = {} if truth is None else scalar_values(OneMember(truth), volumes, config)
     if true and true_pattern_speed is not None:
         true["pattern_speed"] = np.array([true_pattern_speed])
+    # The pattern of a mock is about a centre at rest.
+    true |= {name: np.zeros(1) for name in DRIFT if true}
     best = {name: float(np.median(values)) for name, values in draws[POTENTIAL_SEED].items()}
     errors, subtracted = _baryons(best, volumes, config)
     draws[BARYONS] = {name: best[name] - deviations for name, deviations in errors.items()}
@@ -307,7 +315,9 @@ def _as_seen(
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0] if all(name in row for row in rows)}
 
 
-def _with_speed(values: dict[str, np.ndarray], potentials: PotentialEnsemble) -> dict[str, np.ndarray]:
+def _with_motion(values: dict[str, np.ndarray], potentials: PotentialEnsemble) -> dict[str, np.ndarray]:
     if potentials.pattern_speed is not None:
         values["pattern_speed"] = potentials.pattern_speed
+    if potentials.drift is not None:
+        values |= dict(zip(DRIFT, potentials.drift.T, strict=True))
     return values

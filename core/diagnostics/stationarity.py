@@ -121,6 +121,25 @@ class PatternSpeedVerdict:
         }
 
 
+@dataclass(frozen=True)
+class DriftVerdict:
+    """What may be said of a component of the frame's drift, by the same bounds."""
+
+    noise_share: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What the component has beside its draws, and the verdict in words."""
+        same = PatternSpeedVerdict(self.noise_share, None)
+        unknown = "no members on disjoint halves, or a solver without instruments: the noise share is unknown"
+        reason = unknown if self.noise_share is None else same.reason
+        return {
+            "constrained": same.constrained,
+            "noise_share": self.noise_share,
+            "verdict": same.word,
+            "reason": reason,
+        }
+
+
 def median_share(shares: Sequence[float | None]) -> float | None:
     """The median noise share of the members that have one."""
     known = [share for share in shares if share is not None]

@@ -38,7 +38,7 @@ def _steadiness(run: Run) -> Steadiness | None:
     config, potential = run.manifest.config, run.potential
     sample = products.read_scored(products.scored_path(run.products, products.MAIN))
     acceleration = ensemble.median(potential.acceleration(sample.w[:, :3]))
-    frame = reference_frame(config.potential.frame, config.solar)
+    frame = reference_frame(config.potential.frame, config.solar, potential.best_drift)
     # NaN where nothing turns at all.
     return steadiness(sample, frame, acceleration, float(np.nan_to_num(potential.best_pattern_speed or 0.0)))
 

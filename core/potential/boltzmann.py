@@ -2,7 +2,8 @@
 
     R(w) = V · ∂ln f/∂x - ∇Φ · ∂ln f/∂v - Ω_p [(axis × X) · ∂ln f/∂x + (axis × V) · ∂ln f/∂v]
 
-R = -∂ln f/∂t in the frame; a stationary f has R = 0 everywhere.
+R = -∂ln f/∂t in the frame; a stationary f has R = 0 everywhere. Where the frame drifts too, V is the velocity relative
+to its origin (:mod:`core.potential.reference_frame`).
 """
 
 from core.array_types import PerStar, PhaseSpace, Positions

@@ -54,12 +54,14 @@ class Field(Protocol):
 class PotentialEnsemble:
     """K potentials of one model: array in, array out (numpy, float64), all members at once.
 
-    ``pattern_speed`` [km/s/kpc] per member is None in an inertial frame.
+    ``pattern_speed`` [km/s/kpc] per member is None in an inertial frame, ``drift`` [km/s] where the frame has none: the
+    velocity of its origin to the Galactic centre, with the rotation and to the north, or along the catalogue's axes.
     """
 
     model: PotentialModel
     states: Any
     pattern_speed: Float[np.ndarray, "k"] | None
+    drift: Float[np.ndarray, "k 3"] | None = None
 
     @property
     def members(self) -> int:
@@ -82,6 +84,11 @@ class PotentialEnsemble:
         """Median over members [km/s/kpc]."""
         return None if self.pattern_speed is None else float(np.median(self.pattern_speed))
 
+    @property
+    def best_drift(self) -> Float[np.ndarray, "3"] | None:
+        """Median over members [km/s], component by component."""
+        return None if self.drift is None else np.median(self.drift, 0)
+
     def best(self) -> "MedianField":
         """The best estimate: the median over members of each quantity."""
         return MedianField(self)
@@ -89,7 +96,8 @@ class PotentialEnsemble:
     def take(self, members: slice) -> "PotentialEnsemble":
         """Some of the members."""
         speed = None if self.pattern_speed is None else self.pattern_speed[members]
-        return PotentialEnsemble(self.model, jax.tree.map(lambda leaf: leaf[members], self.states), speed)
+        drift = None if self.drift is None else self.drift[members]
+        return PotentialEnsemble(self.model, jax.tree.map(lambda leaf: leaf[members], self.states), speed, drift)
 
     def _evaluate(self, function: Callable[[Any, Array], Array], x: Positions) -> np.ndarray:
         x = np.asarray(x, float)

@@ -22,15 +22,15 @@ from jaxtyping import Array, Float
 
 from core.array_types import PerStar
 from core.config import PotentialConfig
-from core.errors import TrainingError
 from core.galaxy_config import PARAMETERS, AnalyticConfig
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.potential import analytic
 from core.potential.fields import laplacian_density
-from core.potential.linear import UNRESOLVED, turning_is_rounding
+from core.potential.linear import UNRESOLVED
 from core.potential.normal_equations import noise_share, weights_for
 from core.potential.reference_frame import ReferenceFrame
+from core.potential.sides import UNIT, Sides, sides_of
 
 _STEPS = 60
 _CONVERGED = 1e-8
@@ -56,14 +56,19 @@ class GalaxyModel:
 
     def potential(self, state: GalaxyState, x: Float[Array, "3"]) -> Float[Array, ""]:
         """Φ [(km/s)²] at a heliocentric position."""
+        thin, thick, halo, bulge = self.components(state, x)
+        return thin + thick + halo + bulge
+
+    def components(self, state: GalaxyState, x: Float[Array, "3"]) -> tuple[Float[Array, ""], ...]:
+        """Φ [(km/s)²] of the thin and the thick disc, the halo and the bulge."""
         X = state.axes @ (x - state.centre)
         p = dict(zip(PARAMETERS, state.parameters, strict=True))
         bulge = analytic.POTENTIALS[self.bulge]
         return (
-            analytic.miyamoto_nagai(X, mass=p["thin_mass"], a=p["thin_length"], b=p["thin_height"])
-            + analytic.miyamoto_nagai(X, mass=p["thick_mass"], a=p["thick_length"], b=p["thick_height"])
-            + analytic.nfw(X, mass=p["halo_mass"], scale=p["halo_scale"])
-            + bulge(X, mass=p["bulge_mass"], scale=p["bulge_scale"])
+            analytic.miyamoto_nagai(X, mass=p["thin_mass"], a=p["thin_length"], b=p["thin_height"]),
+            analytic.miyamoto_nagai(X, mass=p["thick_mass"], a=p["thick_length"], b=p["thick_height"]),
+            analytic.nfw(X, mass=p["halo_mass"], scale=p["halo_scale"]),
+            bulge(X, mass=p["bulge_mass"], scale=p["bulge_scale"]),
         )
 
     def density(self, state: GalaxyState, x: Float[Array, "3"]) -> Float[Array, ""]:
@@ -73,41 +78,18 @@ class GalaxyModel:
 
 @dataclass(frozen=True)
 class GalaxyFit:
-    """The fitted state, Ω_p [km/s/kpc] or None, its noise share or None, and the weights of the points."""
+    """The fitted state, Ω_p [km/s/kpc] or None, its noise share or None, the weights of the points, a free drift."""
 
     state: GalaxyState
     pattern_speed: float | None
     noise_share: float | None
     weights: PerStar
+    drift: Float[np.ndarray, "3"] | None = None
 
 
 def galaxy_state(config: AnalyticConfig, frame: ReferenceFrame, sun: SolarPosition) -> GalaxyState:
     """The Galaxy with which a fit begins."""
-    axes = sun.axes if frame.rotates else np.eye(3)
-    return GalaxyState(jnp.asarray(config.values), jnp.asarray(axes), jnp.asarray(frame.centre))
-
-
-@dataclass(frozen=True)
-class _Sides:
-    """Each member's residual is streaming - ∇Φ · score_v - Ω_p turning; ``speed`` is Ω_p where it is fixed."""
-
-    x: Float[np.ndarray, "n 3"]
-    streaming: Float[np.ndarray, "m n"]
-    score_v: Float[np.ndarray, "m n 3"]
-    turning: Float[np.ndarray, "m n"]
-    half: np.ndarray
-    speed: float | None
-
-    def mean(self, half: int | None) -> "_Sides":
-        rows = slice(None) if half is None else self.half == half
-        values = (part[rows].mean(0, keepdims=True) for part in (self.streaming, self.score_v, self.turning))
-        return replace(self, half=self.half[:1], **dict(zip(("streaming", "score_v", "turning"), values, strict=True)))
-
-    @property
-    def pair(self) -> tuple["_Sides", "_Sides"]:
-        """The two whose product is minimised: the halves, or twice the mean where there are none."""
-        has_halves = np.any(self.half == 0) and np.any(self.half == 1)
-        return (self.mean(0), self.mean(1)) if has_halves else (self.mean(None),) * 2
+    return GalaxyState(jnp.asarray(config.values), jnp.asarray(frame.axes), jnp.asarray(frame.centre))
 
 
 class _Expansion(NamedTuple):
@@ -138,7 +120,7 @@ def _gradients(
 
 @dataclass(frozen=True)
 class _Problem:
-    """What is fitted, with bounds: the logarithms of the ``free`` parameters, then a free Ω_p in tens of km/s/kpc."""
+    """What is fitted, with bounds: the logarithms of the ``free`` parameters, then u and Ω_p where free, in tens."""
 
     model: GalaxyModel
     begin: GalaxyState
@@ -146,19 +128,16 @@ class _Problem:
     low: Float[np.ndarray, " u"]
     high: Float[np.ndarray, " u"]
 
-    def expansion(self, unknown: Float[np.ndarray, " u"], sides: _Sides, weights: PerStar) -> _Expansion:
+    def expansion(self, unknown: Float[np.ndarray, " u"], sides: Sides, weights: PerStar) -> _Expansion:
         count = len(self.free)
         slope, change = _gradients(
             self.model, self.free, self.begin, jnp.asarray(unknown[:count]), jnp.asarray(sides.x)
         )
         residuals, rows = [], []
         for side in sides.pair:
-            speed = 10 * unknown[count] if sides.speed is None else sides.speed
-            force = np.sum(np.asarray(slope) * side.score_v[0], 1)
-            residuals.append(side.streaming[0] - force - speed * side.turning[0])
+            residuals.append(side.residual(np.asarray(slope), unknown[count:])[0])
             columns = [-np.einsum("niq,ni->nq", np.asarray(change), side.score_v[0])]
-            if sides.speed is None:
-                columns.append(-10 * side.turning[0][:, None])
+            columns += [column[0] for column in side.motion_columns(unknown[count:])]
             rows.append(np.concatenate(columns, 1))
         (a, b), (A, B), share = residuals, rows, weights / len(weights)
         cross = (A * share[:, None]).T @ B
@@ -166,7 +145,7 @@ class _Problem:
         gradient = (share * b) @ A + (share * a) @ B
         return _Expansion(float(np.sum(share * a * b)), gradient, cross + cross.T, 2 * (mean * share[:, None]).T @ mean)
 
-    def minimum(self, unknown: Float[np.ndarray, " u"], sides: _Sides, weights: PerStar) -> Float[np.ndarray, " u"]:
+    def minimum(self, unknown: Float[np.ndarray, " u"], sides: Sides, weights: PerStar) -> Float[np.ndarray, " u"]:
         """By damped Gauss–Newton steps inside the bounds."""
         size = len(unknown)
         low, high = self.low[:size], self.high[:size]
@@ -217,32 +196,35 @@ def fit_galaxy(
 
     Given ``weights`` they are used instead of being found. Raises TrainingError for scores that are not finite.
     """
-    sides = _sides(sample, frame, config)
+    sides = sides_of(sample, frame, config)
     with jax.enable_x64(True):
         problem = _problem(config.analytic, frame, sun)
         start = np.log([config.analytic.values[i] for i in problem.free])
-        unknown = np.append(start, 2.5) if sides.speed is None else np.asarray(start, float)
+        beginning = np.append(np.zeros(3 * sides.drifting), [2.5] * (sides.speed is None))
+        unknown = np.append(start, beginning)
         updates = config.reweights if weights is None and len(sides.streaming) > 1 else 0
         used = np.ones(len(sides.x)) if weights is None else np.asarray(weights, float)
         unknown, share = _answer(problem, unknown, sides, used)
         for _ in range(updates):
             used = _updated_weights(problem, unknown, sides)
             unknown, share = _answer(problem, unknown, sides, used)
-        speed = float(10 * unknown[-1]) if sides.speed is None else sides.speed
+        motion = unknown[len(problem.free) :]
+        speed = sides.pattern_speed(motion)
         parameters = problem.begin.parameters.at[jnp.asarray(problem.free, int)].set(
             jnp.exp(unknown[: len(problem.free)])
         )
         state = problem.begin._replace(parameters=parameters)
+    drift = UNIT * motion[:3] if sides.drifting else None
     if not frame.rotates:
-        return GalaxyFit(state, None, None, used)
+        return GalaxyFit(state, None, None, used, drift)
     if sides.speed is not None and config.pattern_speed == "free":
         # Nothing turns at all: any Ω_p does.
         speed, share = float("nan"), 1.0
-    return GalaxyFit(state, speed, share, used)
+    return GalaxyFit(state, speed, share, used, drift)
 
 
 def _answer(
-    problem: _Problem, start: Float[np.ndarray, " u"], sides: _Sides, weights: PerStar
+    problem: _Problem, start: Float[np.ndarray, " u"], sides: Sides, weights: PerStar
 ) -> tuple[Float[np.ndarray, " u"], float | None]:
     """What minimises the product of the halves, and the noise share of Ω_p.
 
@@ -259,7 +241,7 @@ def _answer(
     share = noise_share(there.own, there.curvature, np.ones(len(plain), bool))
     if share < UNRESOLVED:
         return problem.minimum(plain, sides, weights), share
-    fixed = replace(sides, speed=float(10 * plain[-1]))
+    fixed = replace(sides, speed=sides.pattern_speed(plain))
     return np.append(problem.minimum(plain[:-1], fixed, weights), plain[-1]), share
 
 
@@ -271,29 +253,16 @@ def _problem(config: AnalyticConfig, frame: ReferenceFrame, sun: SolarPosition) 
         low.append(np.log(max(least, _SMALLEST * config.values[i])))
         high.append(np.log(most))
     begin = galaxy_state(config, frame, sun)
-    return _Problem(GalaxyModel(config.bulge), begin, free, np.append(low, -np.inf), np.append(high, np.inf))
+    return _Problem(
+        GalaxyModel(config.bulge), begin, free, np.append(low, [-np.inf] * 4), np.append(high, [np.inf] * 4)
+    )
 
 
-def _sides(sample: ScoredSample, frame: ReferenceFrame, config: PotentialConfig) -> _Sides:
-    streaming = np.stack([frame.streaming(sample.w, s) for s in sample.score]).astype(float)
-    turning = np.stack([frame.turning(sample.w, s) for s in sample.score]).astype(float)
-    speed: float | None = 0.0
-    if frame.rotates and config.pattern_speed != "free":
-        speed = float(config.pattern_speed)
-    elif frame.rotates and not turning_is_rounding(turning, frame, sample):
-        speed = None
-    score_v = sample.score[:, :, 3:].astype(float)
-    if not (np.all(np.isfinite(streaming)) and np.all(np.isfinite(turning)) and np.all(np.isfinite(score_v))):
-        raise TrainingError("some scores are not finite: a flow has diverged")
-    return _Sides(np.asarray(sample.w[:, :3], float), streaming, score_v, turning, sample.half, speed)
-
-
-def _updated_weights(problem: _Problem, unknown: Float[np.ndarray, " u"], sides: _Sides) -> PerStar:
+def _updated_weights(problem: _Problem, unknown: Float[np.ndarray, " u"], sides: Sides) -> PerStar:
     """1 / (mean over members of the squared residual + floor), as in the convex solver."""
     count = len(problem.free)
     slope, _ = _gradients(
         problem.model, problem.free, problem.begin, jnp.asarray(unknown[:count]), jnp.asarray(sides.x)
     )
-    speed = 10 * unknown[count] if sides.speed is None else sides.speed
-    residual = sides.streaming - np.sum(np.asarray(slope) * sides.score_v, 2) - speed * sides.turning
+    residual = sides.residual(np.asarray(slope), unknown[count:])
     return weights_for(np.mean(residual**2, 0))

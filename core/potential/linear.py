@@ -9,10 +9,12 @@ second. Two measures against errors in the scores, which shrink the force whatev
 
 They also tell how much of the information on Ω_p is noise: the *noise share* (near 0: a real pattern, near 1: none).
 
-Of a conditional sample ln n(x) is fitted too, with coefficients of either sign. Its product with Ω_p is taken to first
-order about the previous answer, a few times; with a fixed Ω_p or in an inertial frame there is none. Where velocities
-are Gaussian with one dispersion, ∇ln n does all that -∇Φ/σ² does and nothing can tell them apart: the *force
-information* says how far the sample is from that.
+The frame may drift as well (:mod:`core.potential.reference_frame`): u is three more unknowns beside Ω_p.
+
+Of a conditional sample ln n(x) is fitted too, with coefficients of either sign. Its product with Ω_p (and that of u) is
+taken to first order about the previous answer, a few times; with a fixed Ω_p or in an inertial frame there is none.
+Where velocities are Gaussian with one dispersion, ∇ln n does all that -∇Φ/σ² does and nothing can tell them apart: the
+*force information* says how far the sample is from that.
 """
 
 from dataclasses import dataclass, replace
@@ -31,6 +33,7 @@ from core.potential.basis import Basis, columns
 from core.potential.normal_equations import (
     Vector,
     cross_equations,
+    information_left,
     noise_share,
     non_negative,
     own_equations,
@@ -43,10 +46,16 @@ PRODUCT_STEPS = 4
 """Steps for the product of Ω_p and ln n: the error squares in each, and begins at a tenth."""
 
 UNRESOLVED = 0.6
-"""Noise share above which Ω_p is not taken from products of the halves."""
+"""Noise share above which Ω_p, or a component of u, is not taken from products of the halves."""
 
 HOPELESS_INFORMATION = 1e-3
 """Force information below which an answer would be made by the ridge alone."""
+
+_DRIFT_RIDGE = 1e-2
+"""Times the ridge where the frame may drift: a usual one alone moves u by 1 to 2 km/s along what little tells apart."""
+
+_UNDETERMINED = 1e-5
+"""Information on Ω_p, of all, below which other unknowns do the same: 10⁻⁷ in exact axisymmetry, 0.005 in a bar."""
 
 _ROUNDING = 1e-6
 """Size of the turning of ln f, in units of its two terms, below which it is rounding: stored scores are single."""
@@ -58,9 +67,11 @@ _CHUNK = 4096
 class Design:
     """The linear problem ``streaming = matrix @ coefficients`` of every member of the scored sample.
 
-    The last column is Ω_p's where ``turning`` says so; the first ``positive`` coefficients may not be negative. Before
-    Ω_p stand the columns of ln n where there are ``tracers``, and ``forces`` are then the columns of unit forces along
-    three axes. ``axisymmetric``: Ω_p is free, but nothing turns at all, so that it has no column.
+    The last column is Ω_p's where ``turning`` says so, before it stand the three of u where ``drifting`` does; the
+    first ``positive`` coefficients may not be negative. Before these stand the columns of ln n where there are
+    ``tracers``, and ``forces`` are then the columns of unit forces along three axes. ``swerves`` multiply Ω_p u where
+    both are free, and there are no ``tracers`` then. ``axisymmetric``: Ω_p is free, but nothing turns at all, so that
+    it has no column.
     """
 
     matrix: Float[np.ndarray, "m n c"]
@@ -71,6 +82,8 @@ class Design:
     axisymmetric: bool = False
     tracers: TracerColumns | None = None
     forces: Float[np.ndarray, "m n 3"] | None = None
+    drifting: bool = False
+    swerves: Float[np.ndarray, "m n 3"] | None = None
 
     def mean(self, half: int | None = None) -> tuple[Float[np.ndarray, "n c"], PerStar]:
         """Mean over members (of one half)."""
@@ -82,29 +95,47 @@ class Design:
         return bool(np.any(self.half == 0) and np.any(self.half == 1))
 
     @property
+    def motion(self) -> list[int]:
+        """The columns of the frame's motion, which come last: those of u, then Ω_p's."""
+        size = self.matrix.shape[-1]
+        return list(range(size - 3 * self.drifting - self.turning, size))
+
+    @property
     def potential_columns(self) -> int:
         """Number of columns of Φ, which come first."""
         tracers = 0 if self.tracers is None else self.tracers.streaming.shape[1]
-        return self.matrix.shape[-1] - self.turning - tracers
+        return self.matrix.shape[-1] - len(self.motion) - tracers
 
     def active(self, answer: Vector) -> Bool[np.ndarray, " c"]:
         """The columns that take part in ``answer``: those that may have either sign, and those that are not zero."""
         return (np.arange(len(answer)) >= self.positive) | (answer > 0)
 
+    @property
+    def has_products(self) -> bool:
+        """Whether Ω_p multiplies other unknowns."""
+        return self.turning and (self.tracers is not None or self.swerves is not None)
+
     def about(self, answer: Vector) -> "Design":
-        """The problem with the product of Ω_p and ln n to first order about ``answer``."""
-        assert self.tracers is not None
-        speed, density = np.float32(answer[-1]), answer[self.potential_columns : -1].astype(np.float32)
-        turned = self.tracers.turning @ density
-        matrix = self.matrix.copy()
-        matrix[..., self.potential_columns : -1] += speed * self.tracers.turning
-        matrix[..., -1] += turned
-        return replace(self, matrix=matrix, streaming=self.streaming + speed * turned)
+        """The problem with the products of Ω_p, with ln n or with u, to first order about ``answer``."""
+        speed, matrix, streaming = np.float32(answer[-1]), self.matrix.copy(), self.streaming
+        if self.tracers is not None:
+            density = answer[self.potential_columns : -1].astype(np.float32)
+            turned = self.tracers.turning @ density
+            matrix[..., self.potential_columns : -1] += speed * self.tracers.turning
+            matrix[..., -1] += turned
+            streaming = streaming + speed * turned
+        if self.swerves is not None:
+            drift = self.motion[:-1]
+            swerved = self.swerves @ answer[drift].astype(np.float32)
+            matrix[..., drift] += speed * self.swerves
+            matrix[..., -1] += swerved
+            streaming = streaming + speed * swerved
+        return replace(self, matrix=matrix, streaming=streaming)
 
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Coefficients of the basis, Ω_p [km/s/kpc] or None, and what the instruments say of it.
+    """Coefficients of the basis, Ω_p [km/s/kpc] or None, and what the instruments say of it; so of a free ``drift``.
 
     ``noise_share`` is None without two halves or without a free Ω_p. Where nothing turns at all, an exactly
     axisymmetric sample, Ω_p is NaN and its noise share 1. ``weights`` are those of the last iteration.
@@ -121,6 +152,8 @@ class LinearFit:
     weights: PerStar
     tracer_density: TracerDensity | None = None
     axis_information: Float[np.ndarray, "3"] | None = None
+    drift: Float[np.ndarray, "3"] | None = None
+    drift_noise_share: Float[np.ndarray, "3"] | None = None
 
     @property
     def force_information(self) -> float | None:
@@ -134,13 +167,17 @@ def design(
     basis: Basis,
     config: PotentialConfig,
     tracers: TracerBasis | None = None,
+    guide: Float[np.ndarray, "n g 3"] | None = None,
 ) -> Design:
-    """The linear problem of a scored sample: columns ∇φ_k · ∂ln f/∂v, those of ``tracers``, Ω_p's where it is free.
+    """The linear problem of a scored sample: columns ∇φ_k · ∂ln f/∂v, those of ``tracers``, of u and Ω_p where free.
 
-    A conditional sample needs ``tracers``, a joint one has none.
+    A conditional sample needs ``tracers``, a joint one has none. ``guide`` holds the gradients of further elements of
+    positive density, which come first.
     """
     score_v = sample.score[:, :, 3:].astype(np.float32)
-    gradients = _gradients(basis, config.harmonics, sample.w[:, :3])
+    gradients, positive = _gradients(basis, config.harmonics, sample.w[:, :3]), basis.positive
+    if guide is not None:
+        gradients, positive = np.concatenate([guide, gradients], 1), positive + guide.shape[1]
     parts = [np.einsum("nci,mni->mnc", gradients, score_v, optimize=True)]
     streaming = np.stack([frame.streaming(sample.w, s) for s in sample.score])
     turning = np.stack([frame.turning(sample.w, s) for s in sample.score])
@@ -153,13 +190,20 @@ def design(
         column = fixed * density.turning - density.streaming
         parts.append(np.broadcast_to(column.astype(np.float32), (sample.members, *column.shape)))
         forces = score_v @ np.asarray(basis.axes, np.float32).T
-    if free and not axisymmetric:
+    turns, swerves = free and not axisymmetric, None
+    if config.frees_drift:
+        swerves = np.stack([frame.swerves(s) for s in sample.score]).astype(np.float32)
+        shifts = np.stack([frame.shifts(s) for s in sample.score])
+        parts.append((shifts + fixed * swerves).astype(np.float32))
+    if turns:
         parts.append(turning[..., None].astype(np.float32))
     matrix, streaming = np.concatenate(parts, -1), (streaming - fixed * turning).astype(np.float32)
     if not (np.all(np.isfinite(matrix)) and np.all(np.isfinite(streaming))):
         raise TrainingError("some scores are not finite: a flow has diverged")
-    turns = free and not axisymmetric
-    return Design(matrix, streaming, sample.half, basis.positive, turns, axisymmetric, density, forces)
+    products = swerves if turns else None
+    return Design(
+        matrix, streaming, sample.half, positive, turns, axisymmetric, density, forces, config.frees_drift, products
+    )
 
 
 def turning_is_rounding(turning: Float[np.ndarray, "m n"], frame: ReferenceFrame, sample: ScoredSample) -> bool:
@@ -184,24 +228,41 @@ def solve(problem: Design, config: PotentialConfig, weights: PerStar | None = No
 
     Raises TrainingError where nothing is constrained.
     """
+    if problem.drifting:
+        config, problem = replace(config, ridge=_DRIFT_RIDGE * config.ridge), _without_idle_turning(problem)
     answer, weights = _solve_linear(problem, config, weights)
-    if problem.tracers is not None and problem.turning:
+    if problem.has_products:
         for _ in range(PRODUCT_STEPS):
             answer, _ = _solve_linear(problem.about(answer), config, weights)
     if not np.any(answer[: problem.positive] > 0):
         raise TrainingError("the scores hold no attraction at all: no potential of positive density fits them")
     speed, share = None, None
+    # Of p(v|x) alone: the motion of ln n is the same for both halves, noise or not.
+    shares = _noise_shares(problem, weights, answer) if problem.has_halves and problem.motion else []
     if problem.axisymmetric:
         speed, share = float("nan"), 1.0
     elif problem.turning:
-        # Of p(v|x) alone: the turning of ln n is the same for both halves, noise or not.
-        speed, share = float(answer[-1]), _noise_share(problem, weights, answer) if problem.has_halves else None
+        speed, share = float(answer[-1]), shares[-1] if shares else None
     potential = problem.potential_columns
     fit = LinearFit(answer[:potential], speed, share, weights)
+    if problem.drifting:
+        drift = answer[problem.motion[:3]]
+        fit = replace(fit, drift=drift, drift_noise_share=np.array(shares[:3]) if shares else None)
     if problem.tracers is None:
         return fit
-    density = problem.tracers.density(answer[potential : len(answer) - problem.turning])
+    density = problem.tracers.density(answer[potential : len(answer) - len(problem.motion)])
     return replace(fit, tracer_density=density, axis_information=_axis_information(problem, weights))
+
+
+def _without_idle_turning(problem: Design) -> Design:
+    """The problem without Ω_p where a drift shows that nothing turns: there a turn does what a uniform force does."""
+    if not problem.turning:
+        return problem
+    columns, target = problem.mean()
+    gram = own_equations((columns.astype(float), target), np.ones(len(target))).gram
+    if information_left(gram) > _UNDETERMINED:
+        return problem
+    return replace(problem, matrix=problem.matrix[..., :-1], turning=False, axisymmetric=True, swerves=None)
 
 
 def _solve_linear(problem: Design, config: PotentialConfig, weights: PerStar | None) -> tuple[Vector, PerStar]:
@@ -252,21 +313,28 @@ def _plain(problem: Design, config: PotentialConfig, weights: PerStar) -> Vector
 def _instrumental(problem: Design, config: PotentialConfig, weights: PerStar) -> Vector:
     """Cross moments of the two half-sample means in place of squares of the mean.
 
-    Where little of the information on Ω_p is common to the halves, it would be noise divided by noise: there it is the
-    plain answer's, which noise pulls to the stars' own rotation, and Φ is the instruments' for that Ω_p.
+    Where little of the information on Ω_p (or on a component of u) is common to the halves, it would be noise divided
+    by noise: there it is the plain answer's, which noise pulls to the stars' own rotation, and Φ is the instruments'
+    for that Ω_p.
     """
     own = own_equations(problem.mean(), weights)
     cross = cross_equations(problem.mean(0), problem.mean(1), weights)
     size = np.diag(own.gram)
     answer = non_negative(cross, size, problem.positive, config.ridge)
-    if not problem.turning or noise_share(own.gram, cross.gram, problem.active(answer)) < UNRESOLVED:
+    shares = [noise_share(own.gram, cross.gram, problem.active(answer), column) for column in problem.motion]
+    unresolved = np.array([c for c, share in zip(problem.motion, shares, strict=True) if not share < UNRESOLVED], int)
+    if not len(unresolved):
         return answer
-    speed = float(non_negative(own, size, problem.positive, config.ridge)[-1])
-    potential = non_negative(cross.without_last(speed), size[:-1], problem.positive, config.ridge)
-    return np.append(potential, speed)
+    values = non_negative(own, size, problem.positive, config.ridge)[unresolved]
+    rest = np.delete(np.arange(len(size)), unresolved)
+    answer[unresolved] = values
+    known = cross.without(unresolved, values)
+    answer[rest] = non_negative(known, size[rest], problem.positive, config.ridge)
+    return answer
 
 
-def _noise_share(problem: Design, weights: PerStar, answer: Vector) -> float:
+def _noise_shares(problem: Design, weights: PerStar, answer: Vector) -> list[float]:
+    """Of every column of the frame's motion."""
     own = own_equations(problem.mean(), weights).gram
     cross = cross_equations(problem.mean(0), problem.mean(1), weights).gram
-    return noise_share(own, cross, problem.active(answer))
+    return [noise_share(own, cross, problem.active(answer), column) for column in problem.motion]

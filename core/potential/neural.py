@@ -78,20 +78,22 @@ def _graph(model: NetworkModel) -> nnx.GraphDef:
     return nnx.graphdef(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(0)))
 
 
-SPEED = 10.0
-"""Unit of the trained pattern speed [km/s/kpc]."""
+SPEED, DRIFT = 10.0, 10.0
+"""Units of the trained pattern speed [km/s/kpc] and drift [km/s]."""
 
 
 def network_descent(model: NetworkModel, config: NetworkConfig) -> Descent:
-    """The published loss over rows (u, ∂ln f/∂v, streaming, turning, weight) in the units of :func:`network_rows`."""
+    """The published loss over the rows of :func:`network_problem`."""
 
     def loss(parameters: dict[str, Any], rows: Float[Array, "b d"], key: jax.Array) -> Float[Array, ""]:
         network = nnx.merge(_graph(model), parameters["network"])
-        u, score_v, streaming, turning, weight = jnp.split(rows, [3, 6, 7, 8], axis=1)
+        u, score_v, streaming, turning, rest = jnp.split(rows, [3, 6, 7, 8], axis=1)
         gradient = jax.vmap(jax.grad(network))(u)
         laplacian = jax.vmap(lambda point: jnp.trace(jax.jacfwd(jax.grad(network))(point)))(u)
         residual = streaming[:, 0] - jnp.sum(gradient * score_v, 1) - parameters["turn"] * turning[:, 0]
-        unsteady = jnp.arcsinh(config.alpha * jnp.abs(residual * weight[:, 0])) / config.alpha
+        if "drift" in parameters:
+            residual -= (rest[:, 1:4] + parameters["turn"] * rest[:, 4:]) @ parameters["drift"]
+        unsteady = jnp.arcsinh(config.alpha * jnp.abs(residual * rest[:, 0])) / config.alpha
         repulsive = jnp.arcsinh(config.beta * jnp.maximum(-laplacian, 0)) / config.beta
         squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(parameters["network"]))
         return jnp.log(jnp.mean(unsteady + config.penalty * repulsive)) + config.l2 * squares
@@ -110,6 +112,7 @@ class NetworkProblem:
     energy: float
     free_speed: bool
     fixed_speed: float
+    drifting: bool = False
 
     @property
     def training(self) -> Float[np.ndarray, "n d"]:
@@ -121,9 +124,17 @@ class NetworkProblem:
 
 
 def network_problem(
-    sample: ScoredSample, frame: ReferenceFrame, config: NetworkConfig, pattern_speed: str, seed: int
+    sample: ScoredSample,
+    frame: ReferenceFrame,
+    config: NetworkConfig,
+    pattern_speed: str,
+    seed: int,
+    *,
+    drifting: bool = False,
 ) -> NetworkProblem:
-    """The rows that :func:`network_descent` trains on, from the median score of the members.
+    """Rows (u, ∂ln f/∂v, streaming, turning, weight) in the network's units, from the median score of the members.
+
+    Where the frame is ``drifting`` freely, what multiplies u, and Ω_p times u, follows.
 
     The residual is divided by the typical |V · ∂ln f/∂x|; with ``target`` "f" each point counts with f over its median,
     as published.
@@ -138,6 +149,10 @@ def network_problem(
     streaming = streaming - fixed * turning
     unit = float(np.median(np.abs(streaming))) + 1e-30
     weight = np.exp(log_df - np.median(log_df)) if config.target == "f" else np.ones(len(log_df))
+    motion = []
+    if drifting:
+        shifts, swerves = frame.shifts(score) * DRIFT / unit, frame.swerves(score) * DRIFT / unit
+        motion = [shifts + fixed * swerves, swerves * SPEED if free else np.zeros_like(swerves)]
     rows = np.column_stack(
         [
             (sample.w[:, :3] - centre) / length,
@@ -145,17 +160,19 @@ def network_problem(
             streaming / unit,
             (turning * SPEED / unit) if free else np.zeros(len(weight)),
             weight,
+            *motion,
         ]
     )
     order = np.random.default_rng(seed).permutation(len(rows))
-    return NetworkProblem(rows[order].astype(np.float32), order, centre, length, energy, free, fixed)
+    return NetworkProblem(rows[order].astype(np.float32), order, centre, length, energy, free, fixed, drifting)
 
 
 class Beginning(NamedTuple):
-    """Forces ∇Φ [(km/s)²/kpc] at the places of a scored sample, and Ω_p [km/s/kpc]: where the network may begin."""
+    """Forces ∇Φ [(km/s)²/kpc] at the places of a scored sample, Ω_p [km/s/kpc], u [km/s]: where a network may begin."""
 
     gradient: Float[np.ndarray, "n 3"]
     pattern_speed: float | None
+    drift: tuple[float, float, float] | None = None
 
 
 def warming_descent(model: NetworkModel, config: NetworkConfig) -> Descent:
@@ -180,7 +197,12 @@ def warmed(
     *_, last = descent.run(start, rows[:-held], rows[-held:], key=key)
     speed = beginning.pattern_speed
     turn = speed / SPEED if problem.free_speed and speed is not None and np.isfinite(speed) else 0.0
-    return {"network": last.state.best, "turn": jnp.asarray(turn)}
+    return {"network": last.state.best, "turn": jnp.asarray(turn)} | _drift(problem, beginning.drift)
+
+
+def _drift(problem: NetworkProblem, drift: tuple[float, float, float] | None) -> dict[str, Any]:
+    """The parameters of u at a ``drift`` [km/s], zero without one; none where u is not fitted."""
+    return {"drift": jnp.asarray(drift or (0.0, 0.0, 0.0)) / DRIFT} if problem.drifting else {}
 
 
 def fit_network(
@@ -193,7 +215,7 @@ def fit_network(
     key = jax.random.key(seed)
     if initial is None:
         network = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(key)))
-        initial = {"network": network, "turn": jnp.zeros(())}
+        initial = {"network": network, "turn": jnp.zeros(())} | _drift(problem, None)
     held_out = jnp.asarray(problem.held_out)
     for report in descent.run(initial, jnp.asarray(problem.training), held_out, key=key):
         yield report
@@ -223,3 +245,11 @@ def network_state(problem: NetworkProblem, best: dict[str, Any]) -> NetworkState
 def network_pattern_speed(problem: NetworkProblem, state: NetworkState) -> float:
     """Ω_p [km/s/kpc]: trained, or the fixed value."""
     return float(state.turn) * SPEED if problem.free_speed else problem.fixed_speed
+
+
+def network_drift(problem: NetworkProblem, best: dict[str, Any]) -> tuple[float, float, float] | None:
+    """The trained u [km/s]; None where it is not fitted."""
+    if not problem.drifting:
+        return None
+    x, y, z = (np.asarray(best["drift"], float) * DRIFT).tolist()
+    return x, y, z

@@ -7,7 +7,7 @@ mean score: the difference is noise.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import nnls
 
 from core.array_types import PerStar
@@ -24,9 +24,16 @@ class Equations(NamedTuple):
     gram: Matrix
     moment: Vector
 
-    def without_last(self, value: float) -> "Equations":
-        """Those of the other coefficients, the last one having a known ``value``."""
-        return Equations(self.gram[:-1, :-1], self.moment[:-1] - self.gram[:-1, -1] * value)
+    def without(self, known: Int[np.ndarray, " k"], values: Float[np.ndarray, " k"]) -> "Equations":
+        """Those of the other coefficients, the ``known`` ones having these ``values``."""
+        others = np.delete(np.arange(len(self.moment)), known)
+        return Equations(
+            self.gram[np.ix_(others, others)], self.moment[others] - self.gram[np.ix_(others, known)] @ values
+        )
+
+    def pulled(self, strength: Vector, target: Vector) -> "Equations":
+        """Those with Σ ``strength`` (coefficient - ``target``)² / 2 added to what is minimised."""
+        return Equations(self.gram + np.diag(strength), self.moment + strength * target)
 
 
 def weights_for(spread: PerStar) -> PerStar:
@@ -69,13 +76,29 @@ def non_negative(equations: Equations, size: Vector, positive: int, ridge: float
     return np.concatenate([answer, free[:, -1] - free[:, :-1] @ answer]) / scale
 
 
-def noise_share(own: Matrix, cross: Matrix, active: Bool[np.ndarray, " c"]) -> float:
-    """1 - (cross-half)/(own) information of the last column, what the other ``active`` columns explain taken out.
+def noise_share(own: Matrix, cross: Matrix, active: Bool[np.ndarray, " c"], column: int = -1) -> float:
+    """1 - (cross-half)/(own) information of a ``column``, what the other ``active`` columns explain taken out.
 
     Near 0 a pattern is seen by both halves alike; near 1 each half sees its own noise.
     """
-    scale = np.sqrt(np.diag(own))[active]
-    own, cross = (gram[np.ix_(active, active)] / scale[:, None] / scale for gram in (own, cross))
-    projection = np.linalg.solve(own[:-1, :-1] + 1e-7 * np.eye(len(own) - 1), own[:-1, -1])
-    direction = np.concatenate([-projection, [1.0]])
+    column %= len(active)
+    others = np.flatnonzero(active)
+    chosen = np.append(others[others != column], column)
+    scale = np.sqrt(np.diag(own))[chosen]
+    own, cross = (gram[np.ix_(chosen, chosen)] / scale[:, None] / scale for gram in (own, cross))
+    direction = _unexplained(own)
     return float(1 - (direction @ cross @ direction) / (direction @ own @ direction))
+
+
+def information_left(gram: Matrix) -> float:
+    """The share of the information on the last column that the others do not explain."""
+    scale = np.sqrt(np.diag(gram)) + 1e-30
+    scaled = gram / scale[:, None] / scale
+    direction = _unexplained(scaled)
+    return float(direction @ scaled @ direction)
+
+
+def _unexplained(scaled: Matrix) -> Vector:
+    """The last of some columns of unit size less what the others explain of it, as coefficients of all."""
+    projection = np.linalg.solve(scaled[:-1, :-1] + 1e-7 * np.eye(len(scaled) - 1), scaled[:-1, -1])
+    return np.concatenate([-projection, [1.0]])

@@ -32,6 +32,7 @@ from core.potential.neural import (
     PotentialNetwork,
     fit_network,
     network_descent,
+    network_drift,
     network_pattern_speed,
     network_problem,
     network_state,
@@ -64,13 +65,21 @@ class LinearModel:
         return jnp.dot(densities(state.basis, x), state.coefficients[: state.basis.positive])
 
 
+Drift = tuple[float, float, float]
+
+
 @dataclass(frozen=True)
 class PotentialMember:
-    """One fitted potential: its state, Ω_p [km/s/kpc] or None, and the noise share of Ω_p where it is known."""
+    """One fitted potential: its state, Ω_p [km/s/kpc] or None, and the noise share of Ω_p where it is known.
+
+    So the drift of the frame [km/s], fitted or given, and the noise share of each of its components.
+    """
 
     state: Any
     pattern_speed: float | None
     noise_share: float | None = None
+    drift: Drift | None = None
+    drift_noise_share: Drift | None = None
 
 
 def basis_kind(config: PotentialConfig) -> str:
@@ -92,8 +101,12 @@ def model_of(config: PotentialConfig) -> PotentialModel:
 def gather(config: PotentialConfig, members: list[PotentialMember]) -> PotentialEnsemble:
     """The ensemble of fitted members."""
     speeds = [m.pattern_speed for m in members if m.pattern_speed is not None]
+    drifts = [m.drift for m in members if m.drift is not None]
     return PotentialEnsemble(
-        model_of(config), ensemble.stack([m.state for m in members]), np.array(speeds) if speeds else None
+        model_of(config),
+        ensemble.stack([m.state for m in members]),
+        np.array(speeds) if speeds else None,
+        np.array(drifts) if drifts else None,
     )
 
 
@@ -118,7 +131,7 @@ def convex_problem(
         centre = np.asarray(tracers.centre) if tracers is not None else None
         basis = sphere_basis(sample.w[:, :3], rng, centre)
     points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
-    return basis, design(points, reference_frame(config.frame, sun), basis, config, tracers)
+    return basis, design(points, reference_frame(config.frame, sun, config.fixed_drift), basis, config, tracers)
 
 
 def fit_convex(
@@ -137,7 +150,14 @@ def fit_convex(
     speed = fit.pattern_speed
     if speed is None and config.frame == "rotating":
         speed = float(config.pattern_speed)
-    return PotentialMember(state, speed, fit.noise_share), fit
+    shares = None if fit.drift_noise_share is None else _drift(fit.drift_noise_share)
+    drift = config.fixed_drift if fit.drift is None else _drift(fit.drift)
+    return PotentialMember(state, speed, fit.noise_share, drift, shares), fit
+
+
+def _drift(values: Float[np.ndarray, "3"]) -> Drift:
+    x, y, z = values.tolist()
+    return x, y, z
 
 
 def fit_analytic(
@@ -157,8 +177,9 @@ def fit_analytic(
         sample = _with_convex_density(sample, config, sun, seed)
     rng = np.random.default_rng(seed)
     points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
-    fit = fit_galaxy(points, config, reference_frame(config.frame, sun), sun, weights)
-    return PotentialMember(fit.state, fit.pattern_speed), fit
+    fit = fit_galaxy(points, config, reference_frame(config.frame, sun, config.fixed_drift), sun, weights)
+    drift = config.fixed_drift if fit.drift is None else _drift(fit.drift)
+    return PotentialMember(fit.state, fit.pattern_speed, drift=drift), fit
 
 
 DIRECT_SOLVERS: Mapping[str, Callable[..., tuple[PotentialMember, LinearFit | GalaxyFit]]] = {
@@ -183,10 +204,10 @@ def fit_network_member(
     Of a conditional sample ln n is that of the convex solver: trained together, the descent creeps along the valley in
     which Φ and ln n nearly imitate each other (10 % off in the force after ten times the steps).
     """
-    frame = reference_frame(config.frame, sun)
+    frame = reference_frame(config.frame, sun, config.fixed_drift)
     if sample.conditional:
         sample = _with_convex_density(sample, config, sun, seed)
-    problem = network_problem(sample, frame, config.network, config.pattern_speed, seed)
+    problem = network_problem(sample, frame, config.network, config.pattern_speed, seed, drifting=config.frees_drift)
     model = NetworkModel(config.network.layers, config.network.hidden)
     initial = None
     if config.network.warm_start:
@@ -195,7 +216,8 @@ def fit_network_member(
     for report in fit_network(problem, model, _network_descent(model, config.network), seed, initial):
         state = network_state(problem, report.state.best)
         speed = network_pattern_speed(problem, state) if frame.rotates else None
-        yield report, PotentialMember(state, speed)
+        drift = network_drift(problem, report.state.best) or config.fixed_drift
+        yield report, PotentialMember(state, speed, drift=drift)
 
 
 _network_descent, _warming_descent = lru_cache(maxsize=4)(network_descent), lru_cache(maxsize=4)(warming_descent)
@@ -206,7 +228,7 @@ def _convex_beginning(sample: ScoredSample, config: PotentialConfig, sun: SolarP
     """The forces of the convex solver at the scored points."""
     member, _ = fit_convex(sample, config, sun, seed=seed, bootstrap=False)
     convex = PotentialEnsemble(LinearModel(config.harmonics), ensemble.stack([member.state]), None)
-    return Beginning(-convex.acceleration(sample.w[:, :3])[0], member.pattern_speed)
+    return Beginning(-convex.acceleration(sample.w[:, :3])[0], member.pattern_speed, member.drift)
 
 
 def state_template(

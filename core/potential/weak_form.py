@@ -98,7 +98,7 @@ def fit_weak_form(
     stars = _inside(rng, sample, ball) if ball is not None else np.zeros(0, int)
     if ball is None or not len(stars):
         raise TrainingError("the weak form needs stars in a ball inside a volume that no velocity decides")
-    frame = reference_frame(config.frame, sun)
+    frame = reference_frame(config.frame, sun, config.fixed_drift)
     basis = _basis(rng, sample.w[stars], config, sun)
     same = weak_problem(sample, stars, basis, ball, frame, sun)
     force, continuity = weak_moments(same, config.harmonics, sample, stars, turns=frame.rotates)
@@ -113,13 +113,13 @@ def fit_weak_form(
         speed = None if continuity is None else _pattern_speed(continuity, drawn, config)
         equations = force.equations(drawn, speed or 0.0)
         coefficients = non_negative(equations, np.diag(equations.gram), basis.positive, config.ridge)
-        members.append(PotentialMember(LinearState(basis, jnp.asarray(coefficients)), speed, share))
+        members.append(PotentialMember(LinearState(basis, jnp.asarray(coefficients)), speed, share, config.fixed_drift))
     return members
 
 
 def weak_config(config: PotentialConfig) -> PotentialConfig:
-    """The configuration whose model and stored form the potentials of the weak form have."""
-    return dataclasses.replace(config, solver="convex")
+    """The configuration whose model and stored form the potentials of the weak form have: it fits no drift."""
+    return dataclasses.replace(config, solver="convex", drift="none" if config.frees_drift else config.drift)
 
 
 def _pattern_speed(continuity: ContinuityMoments, parts: Float[np.ndarray, " p"], config: PotentialConfig) -> float:

@@ -228,6 +228,8 @@ def write_potentials(
         "members": len(members),
         "pattern_speed": [m.pattern_speed for m in members],
         "noise_share": [m.noise_share for m in members],
+        "drift": [m.drift for m in members],
+        "drift_noise_share": [m.drift_noise_share for m in members],
         "mean_angular_speed": mean_angular_speed,
         "suns": [settings.to_dict(sun) for sun in suns],
         "left_out": {str(draw): reason for draw, reason in (left_out or {}).items()},
@@ -258,8 +260,11 @@ def read_members(products: Path, pipeline: str) -> tuple[PotentialConfig, list[P
     count = metadata["members"]
     template = state_template(config, {name: array.shape[1:] for name, array in arrays.items()})
     states = [from_arrays({k: a[i, ...] for k, a in arrays.items()}, template) for i in range(count)]
-    speeds, shares = metadata["pattern_speed"], metadata["noise_share"]
-    members = [PotentialMember(s, p, n) for s, p, n in zip(states, speeds, shares, strict=True)]
+    numbers = [metadata["pattern_speed"], metadata["noise_share"]]
+    for name in ("drift", "drift_noise_share"):
+        # Potentials of earlier versions have none.
+        numbers.append([None if m is None else tuple(m) for m in metadata.get(name, [None] * count)])
+    members = [PotentialMember(*values) for values in zip(states, *numbers, strict=True)]
     return config, members, metadata["mean_angular_speed"]
 
 

@@ -13,9 +13,9 @@ from core.diagnostics.budget import correlations
 from core.diagnostics.pattern_speed_profile import PatternSpeedProfile
 from core.diagnostics.profiles import Profile, galactic_profiles
 from core.diagnostics.reliability import Reliability
-from core.diagnostics.scalars import ScalarDraws, scalar_draws
+from core.diagnostics.scalars import DRIFT, ScalarDraws, scalar_draws
 from core.diagnostics.slices import Slicer
-from core.diagnostics.stationarity import PatternSpeedVerdict, median_share
+from core.diagnostics.stationarity import DriftVerdict, PatternSpeedVerdict, median_share
 from core.diagnostics.steadiness import Steadiness, from_json
 from core.diagnostics.volumes import Outlines, OwnVolume, trusted_shell
 from core.errors import CorruptArtifactError
@@ -115,6 +115,9 @@ def scalars(run: Run, catalogue: Catalogue | None, averaging: Averaging | None =
         document[name] |= trust[name]
     if speed := document.get("pattern_speed"):
         speed |= _verdict(run, speed["best"], speed["error"]).to_json()
+    if config.potential.frees_drift:
+        for name, verdict in zip(DRIFT, _drift_verdicts(run), strict=True):
+            document[name] |= verdict.to_json()
     mark = {} if averaging is None or averaging.is_of_run else {"reaveraged": True}
     return {name: entry | mark for name, entry in document.items()}
 
@@ -133,6 +136,13 @@ def _verdict(run: Run, best: float, error: float | None) -> PatternSpeedVerdict:
         null = tuple(draws.tolist()) if draws is not None else ()
     share, profile = median_share([m.noise_share for m in members]), speed_profile(run)
     return PatternSpeedVerdict(share, speed, null, None if profile is None else profile.null_share, best, error)
+
+
+def _drift_verdicts(run: Run) -> list[DriftVerdict]:
+    """On each component of a fitted drift, from the median noise share of the members."""
+    _, members, _ = products.read_members(run.products, POTENTIAL_SEED)
+    shares = [m.drift_noise_share or (None,) * len(DRIFT) for m in members]
+    return [DriftVerdict(median_share(of_axis)) for of_axis in zip(*shares, strict=True)]
 
 
 def steadiness(run: Run) -> Steadiness | None:

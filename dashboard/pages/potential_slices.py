@@ -22,6 +22,7 @@ from dashboard.pattern_speed_panel import PatternSpeedPanel
 from dashboard.plane_controls import plane_controls
 from dashboard.plots.field_slices import PLANES, ProfileFigure, SliceFigure, colour_limits
 from dashboard.profile_panel import ProfilePanel
+from dashboard.run_picker import drift_words
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.steadiness_panel import SteadinessPanel
@@ -144,7 +145,7 @@ class PotentialSlices(pn.viewable.Viewer):
 
     def _trust(self, scalars: Mapping[str, Any]) -> pn.viewable.Viewable:
         negative = scalars.get("negative_density_fraction", {}).get("best", float("nan"))
-        trust = {
+        trust = drift_words(scalars) | {
             "negative density": f"{100 * negative:.1f} %",
             "potentials": str(self.slicer.potential.members),
             "trusted volume": html.escape(str(self.slicer.trusted)),
