@@ -59,10 +59,13 @@ class AnalyticConfig:
 
 @dataclass(frozen=True)
 class GuidedConfig:
-    """The correction of the guided solver to the analytic Galaxy."""
+    """The correction of the guided solver to the analytic Galaxy, whose settings are those of the analytic solver."""
 
     correction: float = setting(
-        0.1, "how far the force is expected to be from the Galaxy's, relative", low=1e-4, high=100.0
+        0.0,
+        "how far the force is expected to be from the Galaxy's, relative; 0: as the greatest evidence has it",
+        low=0.0,
+        high=100.0,
     )
 
 

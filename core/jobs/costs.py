@@ -52,13 +52,14 @@ def seconds_at_once(flow: FlowConfig, rows: int, members: int, densities: int) -
 def potential_seconds(config: Config) -> float:
     """To fit one potential, on a core."""
     if config.potential.solver != "network":
-        return _CONVEX * config.sample.scored_points
+        times = _GUIDED if config.potential.solver == "guided" else 1.0
+        return times * _CONVEX * config.sample.scored_points
     network = config.potential.network
     steps = network.training.length(config.sample.scored_points)
     return steps * network.training.batch * network.hidden**2 * network.layers * 8e-10
 
 
-_CONVEX = 1.4e-5
+_CONVEX, _GUIDED = 1.4e-5, 2.0
 
 
 def _density_seconds(density: SpatialDensityConfig, rows: int) -> float:

@@ -9,6 +9,7 @@ midplane as origin for a disc, the catalogue's own for a sphere. Spherical eleme
 """
 
 import itertools
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -83,6 +84,28 @@ def densities(basis: Basis, x: Float[Array, "3"]) -> Float[Array, " p"]:
     shape = (a * squared + (a + 3 * zeta) * wide**2) / ((squared + wide**2) ** 2.5 * zeta**3)
     elements = 1e9 * basis.height**2 * shape / (4 * jnp.pi * PC3_PER_KPC3)
     return jnp.concatenate([sheets, jnp.ones(1), elements])
+
+
+class LinearState(NamedTuple):
+    """A fitted member of the convex solver: a pytree."""
+
+    basis: Basis
+    coefficients: Float[Array, " c"]
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Φ = Σ c_k φ_k with harmonics up to ``degree``."""
+
+    degree: int
+
+    def potential(self, state: LinearState, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """Φ [(km/s)²] at a heliocentric position."""
+        return jnp.dot(columns(state.basis, self.degree, x), state.coefficients)
+
+    def density(self, state: LinearState, x: Float[Array, "3"]) -> Float[Array, ""]:
+        """ρ [Msun/pc³], in closed form."""
+        return jnp.dot(densities(state.basis, x), state.coefficients[: state.basis.positive])
 
 
 def disc_basis(sun: SolarPosition, rng: np.random.Generator | None) -> Basis:

@@ -175,7 +175,7 @@ def design(
     positive density, which come first.
     """
     score_v = sample.score[:, :, 3:].astype(np.float32)
-    gradients, positive = _gradients(basis, config.harmonics, sample.w[:, :3]), basis.positive
+    gradients, positive = force_columns(basis, config.harmonics, sample.w[:, :3]), basis.positive
     if guide is not None:
         gradients, positive = np.concatenate([guide, gradients], 1), positive + guide.shape[1]
     parts = [np.einsum("nci,mni->mnc", gradients, score_v, optimize=True)]
@@ -217,7 +217,8 @@ def _gradient_columns(basis: Basis, degree: int, x: Float[Array, "n 3"]) -> Floa
     return jax.vmap(jax.jacfwd(lambda point: columns(basis, degree, point)))(x)
 
 
-def _gradients(basis: Basis, degree: int, x: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n c 3"]:
+def force_columns(basis: Basis, degree: int, x: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n c 3"]:
+    """∇φ_k [(km/s)²/kpc] at heliocentric positions, in single precision."""
     padded = np.concatenate([x, np.repeat(x[-1:], -len(x) % _CHUNK, axis=0)])
     parts = [_gradient_columns(basis, degree, jnp.asarray(part)) for part in np.split(padded, len(padded) // _CHUNK)]
     return np.concatenate([np.asarray(part, np.float32) for part in parts])[: len(x)]

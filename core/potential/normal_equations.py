@@ -31,9 +31,9 @@ class Equations(NamedTuple):
             self.gram[np.ix_(others, others)], self.moment[others] - self.gram[np.ix_(others, known)] @ values
         )
 
-    def pulled(self, strength: Vector, target: Vector) -> "Equations":
-        """Those with Σ ``strength`` (coefficient - ``target``)² / 2 added to what is minimised."""
-        return Equations(self.gram + np.diag(strength), self.moment + strength * target)
+    def pulled(self, strength: Matrix, target: Vector) -> "Equations":
+        """Those with dᵀ ``strength`` d / 2 of d = coefficients - ``target`` added to what is minimised."""
+        return Equations(self.gram + strength, self.moment + strength @ target)
 
 
 def weights_for(spread: PerStar) -> PerStar:
@@ -74,6 +74,28 @@ def non_negative(equations: Equations, size: Vector, positive: int, ridge: float
     target = vectors.T @ (moment[:positive] - mixed @ free[:, -1]) / root
     answer, _ = nnls((vectors * root).T, target, maxiter=100 * len(scale))
     return np.concatenate([answer, free[:, -1] - free[:, :-1] @ answer]) / scale
+
+
+def greatest_evidence(equations: Equations, held: Matrix, target: Vector) -> float:
+    """The s for which the equations, in units of their noise, are likeliest.
+
+    Coefficients have a normal distribution about ``target`` with covariance s² ``held``⁻¹.
+    """
+    scale = np.sqrt(np.diag(held)) + 1e-30
+    power, axes = np.linalg.eigh(held / scale[:, None] / scale)
+    whiten = axes / np.sqrt(np.maximum(power, _WEAKEST * power[-1])) / scale[:, None]
+    information, turned = np.linalg.eigh(whiten.T @ equations.gram @ whiten)
+    seen = information > 1e-12 * information[-1]
+    away = (turned.T @ (whiten.T @ (equations.moment - equations.gram @ target)))[seen] ** 2 / information[seen]
+    grown = 1 + SIZES[:, None] ** 2 * information[seen]
+    return float(SIZES[np.argmin(np.sum(np.log(grown) + away / grown, 1))])
+
+
+SIZES = np.geomspace(1e-3, 10, 41)
+"""Relative sizes of a correction among which the greatest evidence chooses."""
+
+_WEAKEST = 1e-9
+"""Least power of a mixture of columns, over that of the strongest."""
 
 
 def noise_share(own: Matrix, cross: Matrix, active: Bool[np.ndarray, " c"], column: int = -1) -> float:

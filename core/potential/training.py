@@ -7,12 +7,12 @@ basis, one of the analytic solver draws its points anew; a seed of the network d
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from core import ensemble
 from core.array_types import PerStar
@@ -21,9 +21,10 @@ from core.galaxy_config import PARAMETERS
 from core.optimization import Progress
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
-from core.potential.basis import Basis, columns, densities, disc_basis, sphere_basis
+from core.potential.basis import Basis, LinearModel, LinearState, disc_basis, sphere_basis
 from core.potential.fields import PotentialEnsemble, PotentialModel
 from core.potential.galaxy import GalaxyFit, GalaxyModel, GalaxyState, fit_galaxy
+from core.potential.guided import GuidedFit, GuidedModel, GuidedState, fit_guided_state
 from core.potential.linear import Design, LinearFit, design, solve
 from core.potential.neural import (
     Beginning,
@@ -41,29 +42,6 @@ from core.potential.neural import (
 )
 from core.potential.reference_frame import reference_frame
 from core.potential.tracer_density import TracerBasis, disc_tracers, kinematic_centre, sphere_tracers
-
-
-class LinearState(NamedTuple):
-    """A fitted member of the convex solver: a pytree."""
-
-    basis: Basis
-    coefficients: Float[Array, " c"]
-
-
-@dataclass(frozen=True)
-class LinearModel:
-    """Φ = Σ c_k φ_k with harmonics up to ``degree``."""
-
-    degree: int
-
-    def potential(self, state: LinearState, x: Float[Array, "3"]) -> Float[Array, ""]:
-        """Φ [(km/s)²] at a heliocentric position."""
-        return jnp.dot(columns(state.basis, self.degree, x), state.coefficients)
-
-    def density(self, state: LinearState, x: Float[Array, "3"]) -> Float[Array, ""]:
-        """ρ [Msun/pc³], in closed form."""
-        return jnp.dot(densities(state.basis, x), state.coefficients[: state.basis.positive])
-
 
 Drift = tuple[float, float, float]
 
@@ -95,6 +73,8 @@ def model_of(config: PotentialConfig) -> PotentialModel:
         return NetworkModel(config.network.layers, config.network.hidden)
     if config.solver == "analytic":
         return GalaxyModel(config.analytic.bulge)
+    if config.solver == "guided":
+        return GuidedModel(config.analytic.bulge, config.harmonics)
     return LinearModel(config.harmonics)
 
 
@@ -146,13 +126,17 @@ def fit_convex(
     """One member of the convex solver; given ``weights`` they are used instead of being found."""
     basis, problem = convex_problem(sample, config, sun, seed=seed, bootstrap=bootstrap)
     fit = solve(problem, config, weights)
-    state = LinearState(basis, jnp.asarray(fit.coefficients))
+    return _member(LinearState(basis, jnp.asarray(fit.coefficients)), config, fit), fit
+
+
+def _member(state: LinearState | GuidedState, config: PotentialConfig, fit: LinearFit) -> PotentialMember:
+    """A state with the motion of the frame of a convex fit, or that which is given."""
     speed = fit.pattern_speed
     if speed is None and config.frame == "rotating":
         speed = float(config.pattern_speed)
-    shares = None if fit.drift_noise_share is None else _drift(fit.drift_noise_share)
     drift = config.fixed_drift if fit.drift is None else _drift(fit.drift)
-    return PotentialMember(state, speed, fit.noise_share, drift, shares), fit
+    shares = None if fit.drift_noise_share is None else _drift(fit.drift_noise_share)
+    return PotentialMember(state, speed, fit.noise_share, drift, shares)
 
 
 def _drift(values: Float[np.ndarray, "3"]) -> Drift:
@@ -182,9 +166,33 @@ def fit_analytic(
     return PotentialMember(fit.state, fit.pattern_speed, drift=drift), fit
 
 
-DIRECT_SOLVERS: Mapping[str, Callable[..., tuple[PotentialMember, LinearFit | GalaxyFit]]] = {
+def fit_guided(
+    sample: ScoredSample,
+    config: PotentialConfig,
+    sun: SolarPosition,
+    *,
+    seed: int,
+    bootstrap: bool = True,
+    weights: PerStar | None = None,
+) -> tuple[PotentialMember, GuidedFit]:
+    """One member of the guided solver, with the seeds and the motion of the frame of the convex one.
+
+    Of a conditional sample as the network.
+    """
+    if sample.conditional:
+        sample = _with_convex_density(sample, config, sun, seed)
+    rng = np.random.default_rng(seed)
+    basis = disc_basis(sun, rng) if basis_kind(config) == "disc" else sphere_basis(sample.w[:, :3], rng)
+    points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
+    frame = reference_frame(config.frame, sun, config.fixed_drift)
+    fit = fit_guided_state(points, config, frame, sun, basis, weights)
+    return _member(fit.state, config, fit.convex), fit
+
+
+DIRECT_SOLVERS: Mapping[str, Callable[..., tuple[PotentialMember, LinearFit | GalaxyFit | GuidedFit]]] = {
     "convex": fit_convex,
     "analytic": fit_analytic,
+    "guided": fit_guided,
 }
 """Those that give a member at once; their fits have ``weights``. The network trains."""
 
@@ -233,13 +241,20 @@ def _convex_beginning(sample: ScoredSample, config: PotentialConfig, sun: SolarP
 
 def state_template(
     config: PotentialConfig, shapes: Mapping[str, tuple[int, ...]]
-) -> LinearState | NetworkState | GalaxyState:
+) -> LinearState | NetworkState | GalaxyState | GuidedState:
     """A member's state of zeros, arrays that vary in size having the given shapes: what stored arrays are read into."""
+    galaxy = GalaxyState(jnp.zeros(len(PARAMETERS)), jnp.zeros((3, 3)), jnp.zeros(3))
     if config.solver == "network":
         network = PotentialNetwork(config.network.layers, config.network.hidden, rngs=nnx.Rngs(0))
         zero = jnp.zeros(())
         return NetworkState(nnx.state(network), turn=zero, centre=jnp.zeros(3), length=zero, energy=zero)
     if config.solver == "analytic":
-        return GalaxyState(jnp.zeros(len(PARAMETERS)), jnp.zeros((3, 3)), jnp.zeros(3))
-    basis = Basis(**{name: jnp.zeros(shapes[f".basis.{name}"]) for name in Basis._fields})
-    return LinearState(basis, jnp.zeros(shapes[".coefficients"]))
+        return galaxy
+    if config.solver == "guided":
+        return GuidedState(galaxy, _linear_template(shapes, ".elements"))
+    return _linear_template(shapes)
+
+
+def _linear_template(shapes: Mapping[str, tuple[int, ...]], prefix: str = "") -> LinearState:
+    basis = Basis(**{name: jnp.zeros(shapes[f"{prefix}.basis.{name}"]) for name in Basis._fields})
+    return LinearState(basis, jnp.zeros(shapes[f"{prefix}.coefficients"]))

@@ -206,7 +206,7 @@ def _half_range(scalar: ScalarDraws, pipeline: str) -> float:
 
 
 def _verdict(scalar: ScalarDraws, entry: Mapping[str, Any]) -> str:
-    """What may be said in words: tests of the frame's motion and ρ < 0, of the others whether their volume is reliable."""
+    """What may be said in words: tests of the frame's motion and of ρ < 0, else whether the volume is reliable."""
     if "verdict" in entry:
         tone = "good" if entry["constrained"] else "caution"
         return f'<span class="{tone}">{html.escape(entry["verdict"])}</span>'

@@ -11,7 +11,7 @@ import pytest
 from core import mocks, units
 from core.config import preset
 from core.diagnostics import scalars
-from core.diagnostics.scalars import QUANTITIES, OneMember, scalar_draws, scalar_values
+from core.diagnostics.scalars import DRIFT, QUANTITIES, OneMember, scalar_draws, scalar_values
 from core.diagnostics.volumes import averaging_volumes, trusted_shell
 from core.phase_space.region import Box, Everything, Expression, Shell
 from core.phase_space.solar_position import SolarPosition
@@ -19,7 +19,7 @@ from core.phase_space.solar_position import SolarPosition
 SUN = SolarPosition()
 ROTATING = preset("quick")
 INERTIAL = preset("quick", {"potential.frame": "inertial"})
-NAMES = [q.name for q in QUANTITIES]
+NAMES = [q.name for q in QUANTITIES if q.name not in DRIFT]
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,15 @@ def test_draws_are_one_per_potential_of_each_pipeline(fit):
     assert [(d.name, d.label, d.unit, d.volume, d.best, d.truth) for d in again] == [
         (d.name, d.label, d.unit, d.volume, d.best, d.truth) for d in draws
     ]
+
+
+def test_a_drift_of_the_frame_is_three_more_draws(fit):
+    drift = np.array([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0], [9.0, 9.0, 5.0]])
+    drifting = dataclasses.replace(fit.potential, drift=drift)
+    draws = {d.name: d for d in scalar_draws({"potential_seed": drifting}, fit.config, Shell(1.0), truth=fit.system)}
+    assert set(draws) == {*NAMES, *DRIFT}
+    assert [draws[name].best for name in DRIFT] == [2.0, 3.0, 4.0]
+    assert [draws[name].truth for name in DRIFT] == [0.0, 0.0, 0.0]
 
 
 def test_what_the_baryons_leave_carries_their_error(fit):

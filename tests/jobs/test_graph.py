@@ -195,7 +195,12 @@ def test_tasks_of_an_accelerator_wait_for_each_other_and_the_others_do_not():
 
 
 @pytest.mark.parametrize(
-    ("solver", "expected"), [("convex", {"flows", "sample"}), ("network", {"flows", "sample", "potentials"})]
+    ("solver", "expected"),
+    [
+        ("convex", {"flows", "sample"}),
+        ("guided", {"flows", "sample"}),
+        ("network", {"flows", "sample", "potentials"}),
+    ],
 )
 def test_only_what_gains_from_an_accelerator_asks_for_it(solver, expected):
     config = preset("quick", {"potential.solver": solver})

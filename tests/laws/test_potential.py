@@ -21,6 +21,7 @@ from core.potential.basis import PANCAKE_HEIGHTS, SHEET_HEIGHTS, columns, densit
 from core.potential.boltzmann import residual
 from core.potential.fields import PotentialEnsemble, circular_velocity, laplacian_density
 from core.potential.galaxy import GalaxyModel, galaxy_state
+from core.potential.guided import GuidedModel, GuidedState
 from core.potential.neural import NetworkModel, NetworkState, PotentialNetwork
 from core.potential.reference_frame import reference_frame
 from core.potential.training import (
@@ -70,11 +71,18 @@ def galaxy_ensemble():
     return PotentialEnsemble(GalaxyModel("hernquist"), ensemble.stack(states), np.array([20.0, 22.0]))
 
 
+def guided_ensemble():
+    galaxy, linear = galaxy_ensemble(), linear_ensemble("disc")
+    states = [GuidedState(*(ensemble.member(part.states, k) for part in (galaxy, linear))) for k in range(2)]
+    return PotentialEnsemble(GuidedModel("hernquist", 4), ensemble.stack(states), np.array([20.0, 22.0]))
+
+
 MODELS = {
     "disc": partial(linear_ensemble, "disc"),
     "sphere": partial(linear_ensemble, "sphere"),
     "network": network_ensemble,
     "analytic": galaxy_ensemble,
+    "guided": guided_ensemble,
 }
 made = cache(lambda name: MODELS[name]())
 

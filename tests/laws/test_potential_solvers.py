@@ -14,6 +14,7 @@ from core.config import NetworkConfig, PotentialConfig
 from core.errors import TrainingError
 from core.phase_space.solar_position import SolarPosition
 from core.potential.galaxy import GalaxyModel
+from core.potential.guided import GuidedModel
 from core.potential.linear import Design, solve
 from core.potential.neural import NetworkModel
 from core.potential.training import (
@@ -193,6 +194,7 @@ def test_the_solution_is_the_constrained_minimum(turning, seed):
         ({"frame": "inertial", "basis": "disc"}, "disc", LinearModel(4)),
         ({"solver": "network", "network": NetworkConfig(layers=2, hidden=8)}, "disc", NetworkModel(2, 8)),
         ({"solver": "analytic"}, "disc", GalaxyModel("hernquist")),
+        ({"solver": "guided", "harmonics": 3}, "disc", GuidedModel("hernquist", 3)),
     ],
 )
 def test_the_configuration_names_the_model(settings, kind, model):

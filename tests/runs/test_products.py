@@ -13,7 +13,9 @@ from core.config import preset
 from core.errors import CorruptArtifactError, InputError, TrainingError, UnknownRunError
 from core.flow.family import FlowState
 from core.phase_space.solar_position import SolarPosition
+from core.potential.basis import LinearState, disc_basis
 from core.potential.galaxy import galaxy_state
+from core.potential.guided import GuidedState
 from core.potential.reference_frame import reference_frame
 from core.potential.training import PotentialMember
 from core.runs import artifacts, products
@@ -158,3 +160,22 @@ def test_a_fitted_galaxy_is_read_back_as_it_was(tmp_path):
     assert read[0].pattern_speed == 20.0
     assert np.isnan(read[1].pattern_speed)
     assert products.read_potentials(tmp_path, "df_seed").model.bulge == "plummer"
+
+
+def test_a_guided_potential_and_a_drift_are_read_back_as_they_were(tmp_path):
+    config = preset("quick", {"potential.solver": "guided", "potential.drift": "free"}).potential
+    sun = SolarPosition()
+    galaxy = galaxy_state(config.analytic, reference_frame("rotating", sun), sun)
+    basis = disc_basis(sun, None)
+    state = GuidedState(galaxy, LinearState(basis, jnp.arange(float(basis.positive + 24))))
+    fitted = [PotentialMember(state, 20.0, 0.1, (1.0, 2.0, 3.0), (0.1, 0.2, 0.3)), PotentialMember(state, 20.0)]
+    path = products.potentials_path(tmp_path, "df_seed")
+    products.write_potentials(path, config, fitted, 26.5)
+    _, read, _ = products.read_members(tmp_path, "df_seed")
+    assert [bits(m.state) for m in read] == [bits(m.state) for m in fitted]
+    assert [(m.drift, m.drift_noise_share) for m in read] == [(m.drift, m.drift_noise_share) for m in fitted]
+    # Products of earlier versions know no drift.
+    arrays, metadata = artifacts.read_arrays(path)
+    artifacts.write_arrays(path, arrays, {k: v for k, v in metadata.items() if "drift" not in k})
+    assert [m.drift for m in products.read_members(tmp_path, "df_seed")[1]] == [None, None]
+    assert products.read_potentials(tmp_path, "df_seed").drift is None
