@@ -12,7 +12,8 @@ for harmonics, so that ρ ≥ 0 everywhere. Three steps, each with one answer:
     Σ weight · r² / κ + K ⟨|∇δΦ|² / |∇Φ_galaxy|²⟩ / s²,   δΦ = Φ - Φ_galaxy.
 
 The mean is over a ball that reaches half as far again as the points; K is the number of columns and s the relative size
-of the correction, that of the greatest evidence where it is not given. κ is the noise of r, as the difference of the
+of the correction: where it is not given that of the greatest evidence, or the relative distance of the convex answer
+from the Galaxy if that is larger. κ is the noise of r, as the difference of the
 two halves of the stars shows it. So a correction that the data determine is the convex solver's answer, and where they
 say little, near the edge and beyond it, the Galaxy is left.
 """
@@ -176,10 +177,15 @@ def _corrected(problem: Design, config: PotentialConfig, convex: LinearFit, held
     weights = convex.weights
     own = own_equations(problem.mean(), weights)
     equations = cross_equations(problem.mean(0), problem.mean(1), weights) if problem.has_halves else own
-    noise = _noise(problem, np.append(np.zeros(COMPONENTS), convex.coefficients), weights)
+    alone = np.append(np.zeros(COMPONENTS), convex.coefficients)
+    noise = _noise(problem, alone, weights)
     equations = Equations(equations.gram / noise, equations.moment / noise)
     galaxy = np.append(np.ones(COMPONENTS), np.zeros(len(own.moment) - COMPONENTS))
-    size = config.guided.correction or greatest_evidence(equations, held, galaxy)
+    size = config.guided.correction
+    if not size:
+        # One s for all columns is too small where few of them have to mend much.
+        apart = np.sqrt(((alone - galaxy) @ own.gram @ (alone - galaxy)) / (galaxy @ own.gram @ galaxy))
+        size = max(greatest_evidence(equations, held, galaxy), float(apart))
     answer = non_negative(
         equations.pulled(held / size**2, galaxy), np.diag(own.gram) / noise, problem.positive, config.ridge
     )
