@@ -24,7 +24,12 @@ class OptimizationConfig:
     epochs: float = setting(60.0, "largest number of passes over the training stars", low=0.01)
     batch: int = setting(512, "stars per step", low=16)
     learning_rate: float = setting(3e-3, "peak of the cosine schedule", low=1e-6, high=1.0)
-    weight_decay: float = setting(0.02, "decoupled weight decay of AdamW", low=0.0, high=10.0)
+    weight_decay: float = setting(
+        0.02,
+        "decoupled weight decay of AdamW in a descent of all steps; a shorter one decays faster, to the same total",
+        low=0.0,
+        high=10.0,
+    )
     averaging: float = setting(0.02, "running mean of the parameters, as a fraction of the steps", low=1e-4, high=0.5)
     patience: int = setting(20, "reports without a better held-out loss after which the descent stops", low=1)
     settled: float = setting(

@@ -18,7 +18,7 @@ from core.diagnostics.volumes import AveragingVolumes, OwnVolume, averaging_volu
 from core.errors import CorruptArtifactError
 from core.phase_space.region import Region
 from core.phase_space.solar_position import SolarPosition
-from core.pipelines import BARYONS, POTENTIAL_SEED, UNCERTAINTIES
+from core.pipelines import BARYONS, POTENTIAL_SEED, RESAMPLED, UNCERTAINTIES
 from core.potential.fields import Field, PotentialEnsemble, circular_velocity
 from core.units import GEV_CM3_PER_MSUN_PC3
 
@@ -44,14 +44,22 @@ class ScalarDraws:
         low, median, high = np.percentile(self.pipelines[pipeline], [16, 50, 84])
         return float(low), float(median), float(high)
 
+    def shift(self, pipeline: str) -> float:
+        """By how much the median of a pipeline's draws is off the best estimate.
+
+        Draws of other stars are to the stars what these are to the Galaxy: what moves all of them alike, noise in the
+        scores and the smoothness of the flows, has moved the best estimate as well.
+        """
+        return self.interval(pipeline)[1] - self.best
+
     @property
     def errors(self) -> dict[str, float]:
-        """Half of the 16–84 % range in every pipeline that measures an uncertainty."""
+        """Half of the 16–84 % range in every pipeline that measures an uncertainty, with the shift of resampled ones."""
         found = {}
         for name in UNCERTAINTIES:
             if len(self.pipelines.get(name, ())) > 1:
                 low, _, high = self.interval(name)
-                found[name] = (high - low) / 2
+                found[name] = float(np.hypot((high - low) / 2, self.shift(name) if name in RESAMPLED else 0.0))
         return found
 
     @property

@@ -74,8 +74,11 @@ def fit_profile(sample: ScoredSample, config: PotentialConfig, sun: SolarPositio
 def profile_loss(
     problem: Design, config: PotentialConfig, weights: PerStar, speeds: Float[np.ndarray, "s"]
 ) -> ProfileLoss | None:
-    """L of the convex fit with fixed ``weights``; None where Ω_p has no column: it is given, or nothing turns."""
-    if not problem.turning:
+    """L of the convex fit with fixed ``weights``; None where Ω_p is given, where nothing turns, or with a free drift.
+
+    A drift does nearly all that a turn does: L would be flat.
+    """
+    if not problem.turning or problem.drifting:
         return None
     mean = _columns(problem, None)
     own = _Moments.of(mean, mean, weights)
@@ -115,7 +118,8 @@ class _Moments(NamedTuple):
 
     def at(self, speed: float, extra: int) -> "_Moments":
         """That of the others when Ω_p is ``speed``: the last ``extra`` columns then join those before them."""
-        (gram, moment), constant = self.equations.without_last(speed), self.constant
+        last, constant = np.array([len(self.equations.moment) - 1]), self.constant
+        gram, moment = self.equations.without(last, np.array([speed]))
         constant += speed * (speed * self.equations.gram[-1, -1] - 2 * self.equations.moment[-1])
         if extra:
             joined = np.eye(len(moment), len(moment) - extra)

@@ -11,7 +11,7 @@ import pytest
 from core import mocks, units
 from core.config import preset
 from core.diagnostics import scalars
-from core.diagnostics.scalars import DRIFT, QUANTITIES, OneMember, scalar_draws, scalar_values
+from core.diagnostics.scalars import DRIFT, QUANTITIES, OneMember, ScalarDraws, scalar_draws, scalar_values
 from core.diagnostics.volumes import averaging_volumes, trusted_shell
 from core.phase_space.region import Box, Everything, Expression, Shell
 from core.phase_space.solar_position import SolarPosition
@@ -228,3 +228,15 @@ def test_volumes_name_themselves():
     assert "x > 0" in words["shell"]
     assert averaging_volumes(ROTATING, Shell(1.0)).words["shell"] == "0.1 < r < 0.8 kpc"
     assert {q.volume for q in QUANTITIES} <= set(words)
+
+
+def test_what_moves_all_resampled_draws_alike_counts_as_an_error():
+    """Draws of other stars about another value than the best; those of other seeds are only scattered."""
+    scattered = np.linspace(-1, 1, 201)
+    width = 0.68
+    for pipeline, expected in (("bootstrap", np.hypot(width, 3.0)), ("df_seed", width)):
+        draws = {"potential_seed": np.full(3, 10.0), pipeline: 13 + scattered}
+        one = ScalarDraws("density_slab", "", "", "", best=10.0, pipelines=draws)
+        assert one.shift(pipeline) == pytest.approx(3.0)
+        assert one.errors[pipeline] == pytest.approx(expected, rel=0.01)
+        assert one.error == pytest.approx(expected, rel=0.01)
