@@ -222,6 +222,6 @@ def _optimizer(config: OptimizationConfig, steps: int) -> optax.GradientTransfor
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.learning_rate, max(int(0.03 * steps), 10), max(steps, 11), config.learning_rate * 1e-3
     )
-    # Few stars make few steps, and are learnt by heart the sooner: they need the whole of the decay (README, Decisions).
+    # Few stars make few steps and are the sooner learnt by heart: they need the whole of the decay (README, Decisions).
     adamw = optax.adamw(schedule, weight_decay=config.weight_decay * config.steps / steps)
     return optax.chain(optax.clip_by_global_norm(1.0), adamw)

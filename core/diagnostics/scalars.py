@@ -54,7 +54,7 @@ class ScalarDraws:
 
     @property
     def errors(self) -> dict[str, float]:
-        """Half of the 16–84 % range in every pipeline that measures an uncertainty, with the shift of resampled ones."""
+        """Half of the 16–84 % range in every pipeline that measures an uncertainty; with the shift if resampled."""
         found = {}
         for name in UNCERTAINTIES:
             if len(self.pipelines.get(name, ())) > 1:
