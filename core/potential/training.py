@@ -103,15 +103,25 @@ def convex_problem(
     sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, *, seed: int, bootstrap: bool
 ) -> tuple[Basis, Design]:
     """The basis of a seed and the linear problem of the convex solver in it."""
-    rng = np.random.default_rng(seed)
     tracers = _tracers(sample, config, sun)
-    if basis_kind(config) == "disc":
-        basis = disc_basis(sun, rng)
-    else:
-        centre = np.asarray(tracers.centre) if tracers is not None else None
-        basis = sphere_basis(sample.w[:, :3], rng, centre)
-    points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
+    centre = None if tracers is None or basis_kind(config) == "disc" else np.asarray(tracers.centre)
+    basis, points = _seeded(sample, config, sun, seed, bootstrap, centre)
     return basis, design(points, reference_frame(config.frame, sun, config.fixed_drift), basis, config, tracers)
+
+
+def _seeded(
+    sample: ScoredSample,
+    config: PotentialConfig,
+    sun: SolarPosition,
+    seed: int,
+    bootstrap: bool,
+    centre: Float[np.ndarray, "3"] | None = None,
+) -> tuple[Basis, ScoredSample]:
+    """The basis of a seed, and the points drawn anew where a ``bootstrap`` is asked for."""
+    rng = np.random.default_rng(seed)
+    is_disc = basis_kind(config) == "disc"
+    basis = disc_basis(sun, rng) if is_disc else sphere_basis(sample.w[:, :3], rng, centre)
+    return basis, sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
 
 
 def fit_convex(
@@ -181,9 +191,7 @@ def fit_guided(
     """
     if sample.conditional:
         sample = _with_convex_density(sample, config, sun, seed)
-    rng = np.random.default_rng(seed)
-    basis = disc_basis(sun, rng) if basis_kind(config) == "disc" else sphere_basis(sample.w[:, :3], rng)
-    points = sample.take(rng.integers(0, len(sample), len(sample))) if bootstrap else sample
+    basis, points = _seeded(sample, config, sun, seed, bootstrap)
     frame = reference_frame(config.frame, sun, config.fixed_drift)
     fit = fit_guided_state(points, config, frame, sun, basis, weights)
     return _member(fit.state, config, fit.convex), fit

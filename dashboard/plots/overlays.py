@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
 from core.diagnostics.comparison import Curve
-from dashboard.plots.figures import fit_range, new_figure, restyle
+from dashboard.plots.figures import fit_range, restyle
 from dashboard.plots.palette import Palette
-from dashboard.plots.profiles import HEIGHT
+from dashboard.plots.profiles import new_profile_figure
 
 
 class Overlaid(NamedTuple):
@@ -23,13 +23,7 @@ class Overlaid(NamedTuple):
 
 def overlaid_figure(curves: Sequence[Overlaid], x_label: str, y_label: str, palette: Palette) -> figure:
     """The figure; where a run is not trusted, its line is thin and it has no band."""
-    fig = new_figure(
-        sizing_mode="stretch_width",
-        height=HEIGHT,
-        x_range=Range1d(),
-        y_range=Range1d(),
-        tools="pan,wheel_zoom,reset,save",
-    )
+    fig = new_profile_figure()
     fit_range(fig.x_range, np.concatenate([c.curve.at for c in curves]), margin=0.02)
     drawn = [c.curve.best + side * _trusted(c.curve, c.curve.error) for c in curves for side in (-1, 1)]
     drawn += [c.curve.best for c in curves] + [c.curve.truth for c in curves if c.curve.truth is not None]

@@ -10,18 +10,23 @@ from core.pipelines import shown_pipelines
 from dashboard.plots.figures import fit_range, new_figure, restyle
 from dashboard.plots.palette import Palette
 
-HEIGHT = 240
+_HEIGHT = 240
 
 
-def profile_figure(profile: Profile, palette: Palette) -> figure:
-    """The figure of one profile in the colours of a theme."""
-    fig = new_figure(
+def new_profile_figure() -> figure:
+    """An empty figure of the size of a profile, whose ranges are yet to be set."""
+    return new_figure(
         sizing_mode="stretch_width",
-        height=HEIGHT,
+        height=_HEIGHT,
         x_range=Range1d(),
         y_range=Range1d(),
         tools="pan,wheel_zoom,reset,save",
     )
+
+
+def profile_figure(profile: Profile, palette: Palette) -> figure:
+    """The figure of one profile in the colours of a theme."""
+    fig = new_profile_figure()
     published = [p.at for p in profile.published]
     fit_range(fig.x_range, [*profile.at, *published], margin=0.02)
     fit_range(fig.y_range, profile.extent)
