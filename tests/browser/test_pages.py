@@ -88,7 +88,7 @@ def test_reliability_is_a_view_and_greys_out_the_others(tab: Tab, server: Dashbo
     tab.wait_for_text("Limits for reliable / with care")
     tab.wait_for_text("use with care")
     tab.wait_for_text("is not the error of Ωp")
-    tab.page.get_by_text("grey out").click()
+    tab.page.get_by_role("checkbox").nth(1).check()
     tab.page.wait_for_function("location.search.includes('grey=')")
     tab.settle()
 
