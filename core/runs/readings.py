@@ -135,7 +135,9 @@ def _verdict(run: Run, best: float, error: float | None) -> PatternSpeedVerdict:
         draws = run.potentials(NULL).pattern_speed
         null = tuple(draws.tolist()) if draws is not None else ()
     share, profile = median_share([m.noise_share for m in members]), speed_profile(run)
-    return PatternSpeedVerdict(share, speed, null, None if profile is None else profile.null_share, best, error)
+    null_share = None if profile is None else profile.null_share
+    drifting = run.manifest.config.potential.frees_drift
+    return PatternSpeedVerdict(share, speed, null, null_share, best, error, drifting)
 
 
 def _drift_verdicts(run: Run) -> list[DriftVerdict]:

@@ -26,7 +26,7 @@ def widgets_of(form):
     return form._widgets
 
 
-_WORDS = {"potential.analytic.free": "bulge_mass", "scalars.baryons": "mckee2015"}
+_WORDS = {"potential.analytic.free": "bulge_mass", "potential.drift": "1,2,3", "scalars.baryons": "mckee2015"}
 """Settings that no number fits."""
 
 

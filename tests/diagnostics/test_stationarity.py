@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core import mocks
-from core.diagnostics.stationarity import PatternSpeedVerdict, mean_angular_speed, median_share
+from core.diagnostics.stationarity import DriftVerdict, PatternSpeedVerdict, mean_angular_speed, median_share
 from core.phase_space.solar_position import SolarPosition
 
 
@@ -101,3 +101,12 @@ def test_the_stars_own_angular_speed():
     assert mean_angular_speed(at_rest_with_circle, sun) == pytest.approx(240 / R, rel=1e-6)
     w = mocks.system("shu-disc").sample(np.random.default_rng(0), 5000).w
     assert 25 < mean_angular_speed(w, sun) < 28
+
+
+@pytest.mark.parametrize("share", [0.01, 0.9, None])
+def test_nothing_of_the_motion_is_claimed_where_the_frame_may_drift(share):
+    """The demonstration's spiral, at rest: 15 km/s and 17.3 km/s/kpc for 20, with noise shares of 0.07 and 0.18."""
+    for verdict in (PatternSpeedVerdict(share, 26.5, drifting=True), DriftVerdict(share)):
+        found = verdict.to_json()
+        assert (found["constrained"], found["verdict"], found["noise_share"]) == (False, "not claimed", share)
+    assert "drift of the frame" in PatternSpeedVerdict(share, 26.5, drifting=True).reason

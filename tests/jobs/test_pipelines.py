@@ -11,7 +11,7 @@ from small_runs import TINY
 from core import mocks
 from core.catalog.catalogue import Catalogue
 from core.catalog.store import CatalogueStore
-from core.commands.fits import status
+from core.cli import commands
 from core.config import preset
 from core.errors import RegionError, TrainingError
 from core.jobs import potential_fitting
@@ -158,8 +158,8 @@ def test_a_preview_that_cannot_be_fitted_is_left_out_and_named(copy, catalogue, 
     def failing(*arguments, **keywords):
         raise TrainingError("no ball inside")
 
-    for module in ("execution", "stages"):
-        monkeypatch.setattr(f"core.jobs.{module}.open_catalogue", lambda _: catalogue)
+    monkeypatch.setattr("core.jobs.execution.open_catalogue", lambda _: catalogue)
+    monkeypatch.setattr("core.jobs.reading_off.open_catalogue", lambda _: catalogue)
     with monkeypatch.context() as patch:
         patch.setattr(potential_fitting, "fit_weak_form", failing)
         perform(copy, "preview", "scalars")
@@ -167,9 +167,9 @@ def test_a_preview_that_cannot_be_fitted_is_left_out_and_named(copy, catalogue, 
     assert pipelines == {"potential_seed", "df_seed", "bootstrap", "solar_position", "baryons"}
     assert products.preview_left_out(copy.products) == "no ball inside"
     words = "the preview by the weak form is left out: no ball inside"
-    told = CliRunner().invoke(status, [str(copy.path)], catch_exceptions=False)
+    told = CliRunner().invoke(commands, ["status", str(copy.path)], catch_exceptions=False)
     assert words in told.output
-    told = CliRunner().invoke(status, [str(copy.path), "--json"], catch_exceptions=False)
+    told = CliRunner().invoke(commands, ["status", str(copy.path), "--json"], catch_exceptions=False)
     assert json.loads(told.output)["left_out"] == [words]
     perform(copy, "preview", "scalars")
     assert products.preview_left_out(copy.products) is None
