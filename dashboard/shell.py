@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import panel as pn
+from panel.io.resources import get_dist_path
 from panel.theme import Inherit
 from panel.theme.native import Native
 from panel.viewable import Viewable
@@ -47,6 +48,7 @@ def services() -> Services:
 def build() -> pn.Template:
     """The document of one visitor: read the address, build the page it names, keep the address in step."""
     pn.extension(design=Calm, notifications=True, exception_handler=notify, reconnect=True)
+    _serve_style_sheets_here()
     session = Session()
     if pn.state.location is not None:
         pn.state.location.sync(session, Session.in_address(), on_error=session.take)
@@ -64,6 +66,16 @@ def build() -> pn.Template:
     # The browser starts with its own address: tell it the runs that were chosen for it, so that the link says them.
     pn.state.onload(lambda: session.param.trigger(*(name for name in ("run", "runs") if getattr(session, name))))
     return shell
+
+
+def _serve_style_sheets_here() -> None:
+    """Let the document know, before it has any model, that Panel's style sheets come from this server.
+
+    Panel tells it only when it renders its HTML. A browser that connects after an unused session has ended, because it
+    loads slowly or reconnects, gets a document without that, and would ask Panel's own host for the sheets.
+    """
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.template_variables["dist_url"] = get_dist_path()
 
 
 def _theme_button(session: Session) -> pn.widgets.Button:

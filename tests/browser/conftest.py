@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from browser_tab import Tab
@@ -57,11 +58,17 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def tab(browser: Browser) -> Iterator[Tab]:
-    """A fresh browser tab; console errors fail the test."""
+    """A fresh browser tab; console errors fail the test, and so does asking for anything of another machine."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     tab = Tab(context.new_page())
     tab.page.on("console", lambda m: tab.errors.append(m.text) if m.type == "error" else None)
+    tab.page.on("request", lambda r: tab.errors.append(f"asked for {r.url}") if _is_outside(r.url) else None)
     tab.page.on("pageerror", lambda e: tab.errors.append(str(e)))
     yield tab
     context.close()
     assert not tab.errors, tab.errors
+
+
+def _is_outside(url: str) -> bool:
+    """Whether an address is neither the server's nor made in the page itself."""
+    return urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname != "127.0.0.1"
