@@ -9,6 +9,12 @@ from typing import Any
 Document = Mapping[str, Any]
 """The content of ``scalars.json``."""
 
+ERROR_IN_WORDS = (
+    "Error: half of the 16–84 % range in every pipeline, with resampled stars (noise, bootstrap) also how far the "
+    "median of the draws is off the best fit, all in quadrature; without the weak form and the null test."
+)
+"""What the error of a scalar holds, for readers of a table (``ScalarDraws.errors``)."""
+
 
 def significant(value: float, error: float) -> str:
     """``value`` to two significant digits of ``error``; four digits where the error is zero."""
@@ -35,7 +41,7 @@ def _rows(document: Document) -> Iterator[tuple[str, str, float, str, float, flo
 
 
 def plain(document: Document) -> str:
-    """Aligned columns, then what :func:`cautions` has to say; the error holds all uncertainties in quadrature."""
+    """Aligned columns, then what :func:`cautions` has to say; the error is that of :data:`ERROR_IN_WORDS`."""
     numbers = "".join(f"{word:>12}" for word in ("median", "16 %", "84 %"))
     lines = [f"{'quantity':<28}{'best':>12}{'error':>12}  {'pipeline':<20}{numbers}  unit, volume"]
     shown = ""
@@ -64,7 +70,7 @@ def cautions(document: Document) -> list[str]:
 
 
 def csv(document: Document) -> str:
-    """One line per quantity and pipeline; the error holds all uncertainties of the quantity in quadrature.
+    """One line per quantity and pipeline; the error of the quantity is that of :data:`ERROR_IN_WORDS`.
 
     ``reaveraged`` says whether the numbers are the run's own or made anew from its potentials.
     """
@@ -114,7 +120,10 @@ _UNITS = {
 
 
 def latex(document: Document) -> str:
-    """A table with one row per quantity, medians with upper and lower errors in a column per pipeline."""
+    """A table with one row per quantity: best fit with its error, and a column per pipeline.
+
+    A pipeline has its median with the distances to the 84th and the 16th percentile: not its part in the error.
+    """
     pipelines = list(dict.fromkeys(p for entry in document.values() for p in entry["pipelines"]))
     head = " & ".join(["quantity", "unit", "best", *(p.replace("_", " ") for p in pipelines)])
     lines = [rf"\begin{{tabular}}{{ll{'c' * (len(pipelines) + 1)}}}", r"\hline", head + r" \\", r"\hline"]

@@ -12,7 +12,7 @@ from core.catalog.catalogue import Catalogue
 from core.catalog.cuts import grouped
 from core.catalog.resolve import open_catalogue
 from core.diagnostics.pattern_speed_profile import NOTE, SpeedMarks
-from core.diagnostics.scalar_tables import signed, significant
+from core.diagnostics.scalar_tables import ERROR_IN_WORDS, signed, significant
 from core.diagnostics.scalars import ScalarDraws, from_json
 from core.errors import InputError, UnknownRunError
 from core.export import figures, provenance
@@ -107,6 +107,7 @@ def _content(run: Run, status: RunStatus, catalogue: Catalogue) -> dict[str, Any
         "held_out": summary.held_out,
         "slopes": [_slope_row(summary, i) for i in range(len(summary.slopes))],
         "pipelines": pipelines,
+        "error_in_words": ERROR_IN_WORDS,
         "scalars": [_scalar_row(s, list(pipelines)) for s in draws],
         "distributions": [figures.distribution(s) for s in draws if s.name != "negative_density_fraction"],
         "profiles": [figures.profile_figure(p) for p in profiles],
