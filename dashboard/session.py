@@ -60,6 +60,8 @@ class Session(param.Parameterized):
     bins = param.Selector(default=128, objects=[64, 128, 256])
 
     averaging = param.String(default="", doc="What is averaged anew as JSON; empty for the run's own.")
+    pair_x = param.String(default="", doc="Scalar that is drawn across; empty for the first choice.")
+    pair_y = param.String(default="", doc="Scalar that is drawn up.")
 
     quantity = param.String(default="density")
     show = param.String(default="median")

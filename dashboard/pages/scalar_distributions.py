@@ -10,10 +10,11 @@ import panel as pn
 
 from core.diagnostics import scalar_tables
 from core.diagnostics.scalars import ScalarDraws, from_json
-from core.pipelines import BARYONS, TITLES, shown_pipelines
+from core.pipelines import BARYONS, RESAMPLED, TITLES, shown_pipelines
 from core.runs.registry import Run
 from dashboard.averaging_panel import Averaged, AveragingPanel
 from dashboard.plots.distributions import DistributionFigure
+from dashboard.scalar_pair import ScalarPair
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, card, facts, one_update, text, with_document
@@ -35,6 +36,7 @@ class ScalarDistributions(pn.viewable.Viewer):
         self._origin, self._table = text(), text()
         self._relations = pn.Column(sizing_mode="stretch_width", margin=0)
         self._latex = pn.widgets.TextAreaInput(visible=False, sizing_mode="stretch_width")
+        self.pair = ScalarPair(session)
         self.averaging = AveragingPanel(session, services, run, self._take)
         self._take(self.averaging.shown)
         session.param.watch(lambda *events: with_document(self._draw), ["theme", "overlay_truth"])
@@ -89,6 +91,7 @@ class ScalarDistributions(pn.viewable.Viewer):
             self._origin.object += '<p class="muted">Truth of ρDM: the density of the mock less the same baryons.</p>'
         self._table.object = f'<div class="scroll">{_table(self.scalars, self.document)}</div>'
         self._relations[:] = _correlations(self.scalars, self.document)
+        self.pair.show(self.scalars)
         self._latex.value = scalar_tables.latex(self.document)
         self._draw()
 
@@ -108,7 +111,7 @@ class ScalarDistributions(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.Column:
         numbers = card(self._origin, self._charts), card(self._table)
-        return pn.Column(self.averaging, *numbers, self._relations, sizing_mode="stretch_width", margin=0)
+        return pn.Column(self.averaging, *numbers, self._relations, self.pair, sizing_mode="stretch_width", margin=0)
 
 
 def _scalars(document: Mapping[str, Any]) -> list[ScalarDraws]:
@@ -131,24 +134,38 @@ def _copied() -> None:
 
 
 def _table(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> str:
-    """Best estimate, its error, half of the 16–84 % range in every pipeline, truth and volume."""
+    """Best estimate, its error, what every pipeline adds to it in quadrature, truth and volume.
+
+    What measures no uncertainty, the weak form and the null test, has half of its 16–84 % range.
+    """
     pipelines = shown_pipelines(p for s in scalars for p in s.pipelines)
     errors_by = [f"σ {words}" for words in pipelines.values()]
     heads = ["quantity", "best fit", "error", *errors_by, "truth", "averaged over", "verdict"]
     lines = ["<tr>" + "".join(f"<th>{html.escape(h)}</th>" for h in heads) + "</tr>"]
     for s in scalars:
-        errors = {p: _half_range(s, p) for p in pipelines if p in s.pipelines}
+        errors = {p: _half_range(s, p) for p in pipelines if p in s.pipelines} | s.errors
         total = s.error
         scale = total or max(errors.values(), default=0.0)
         cells = [f"{html.escape(s.label)} <span class='muted'>[{html.escape(s.unit)}]</span>" if s.unit else s.label]
         best = f"<strong>{scalar_tables.signed(scalar_tables.significant(s.best, scale))}</strong>"
         cells.append(best + _in_particle_units(document[s.name]))
         cells.append("–" if total is None else scalar_tables.significant(total, total))
-        cells += [scalar_tables.significant(errors[p], errors[p]) if p in errors else "–" for p in pipelines]
+        cells += [_of_pipeline(s, p, errors[p]) if p in errors else "–" for p in pipelines]
         cells.append("–" if s.truth is None else scalar_tables.signed(scalar_tables.significant(s.truth, scale)))
         cells += [f'<span class="muted">{_averaged_over(s)}</span>', _verdict(s, document[s.name])]
         lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
-    return f'<table class="numbers">{"".join(lines)}</table>'
+    return f'<table class="numbers">{"".join(lines)}</table><p class="muted">{scalar_tables.ERROR_IN_WORDS}</p>'
+
+
+def _of_pipeline(scalar: ScalarDraws, pipeline: str, error: float) -> str:
+    """A pipeline's part in the error, and the shift where most of it comes from that."""
+    words = scalar_tables.significant(error, error)
+    shift = scalar.shift(pipeline)
+    if pipeline not in RESAMPLED or abs(shift) <= _half_range(scalar, pipeline):
+        return words
+    number = scalar_tables.significant(shift, abs(shift))
+    by = scalar_tables.signed(number) if shift < 0 else f"+{number}"
+    return f'{words}<br><span class="muted" style="white-space:nowrap">shift {by}</span>'
 
 
 def _averaged_over(scalar: ScalarDraws) -> str:

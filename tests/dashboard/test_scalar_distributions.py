@@ -75,3 +75,23 @@ def test_the_rail_quotes_the_error_of_the_table(error):
     one = ScalarDraws("pattern_speed", "Ωp", "km/s/kpc", "here", 20.0, {"bootstrap": draws})
     entry = one.to_json() | {"constrained": True, "verdict": "constrained"}
     assert pattern_speed_words(entry).startswith("20.0<br>" if error is None else "20.0 ± 0.5<br>")
+
+
+def test_the_pipelines_add_up_in_quadrature_to_the_error():
+    moved = ScalarDraws("a", "a", "km/s", "here", 1.0, {"bootstrap": X + 4, "df_seed": Y + 1, "weak_form": 9 * Y})
+    row = cells(_table([moved], document([moved])))
+    bootstrap, seed, weak_form = (re.match(r"[\d.]+", cell).group() for cell in row[3:6])
+    assert np.hypot(float(bootstrap), float(seed)) == pytest.approx(float(row[2]), rel=0.06)
+    assert float(weak_form) == pytest.approx(9, rel=0.1)  # shown, but no part of the error
+
+
+def test_a_shift_is_said_where_most_of_the_error_is_one():
+    def row(offset):
+        draws = {"bootstrap": X - np.median(X) + 1 + offset, "df_seed": X + 5}
+        made = ScalarDraws("a", "a", "km/s", "here", 1.0, draws)
+        return cells(_table([made], document([made])))
+
+    assert "shift −3.0" in row(-3.0)[3]
+    assert "shift +3.0" in row(3.0)[3]
+    assert "shift" not in row(0.5)[3]
+    assert "shift" not in row(3.0)[4]  # another flow on the same stars moves nothing that the best fit has not
