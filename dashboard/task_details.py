@@ -32,11 +32,7 @@ class TaskDetails(pn.viewable.Viewer):
         self._lines: list[dict[str, Any]] = []
         self._left_out: Mapping[str, str] = {}
         self._offset, self._shown = 0, ""
-        self._chart = pn.Column(
-            pn.pane.Bokeh(self.figure.figure, sizing_mode="stretch_width", margin=0),
-            margin=0,
-            styles={"flex": "1 1 300px"},
-        )
+        self._chart = pn.Column(margin=0, styles={"flex": "1 1 300px"})
         words = pn.Column(self._facts, margin=0, styles={"flex": "1 1 300px"})
         self._body = pn.Column(
             self._title,
@@ -87,6 +83,9 @@ class TaskDetails(pn.viewable.Viewer):
         curves = loss_curves(self._lines)
         self._chart.visible = bool(curves)
         self.figure.show(curves)
+        if curves and not self._chart.objects:
+            # Not before: a page whose run is not looked at closely does without the figure.
+            self._chart[:] = [pn.pane.Bokeh(self.figure.figure, sizing_mode="stretch_width", margin=0)]
         self._title.object = f"<strong>{html.escape(self._group.title)}</strong>"
         self._facts.object = facts(self._values(task)) + "".join(
             f'<p class="caution">{html.escape(f"{what} is left out: {why}")}</p>'
