@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 def scalar(name, **pipelines):
-    return ScalarDraws(name, name, "km/s", "here", 1.0, {k: np.asarray(v, float) for k, v in pipelines.items()})
+    return ScalarDraws(name, name, "km/s", "here", 0.0, {k: np.asarray(v, float) for k, v in pipelines.items()})
 
 
 def test_the_error_is_the_sum_in_quadrature_of_what_measures_an_uncertainty():
@@ -27,7 +27,7 @@ def test_the_error_is_the_sum_in_quadrature_of_what_measures_an_uncertainty():
 
 def test_every_pipeline_that_measures_an_uncertainty_counts():
     for name in UNCERTAINTIES:
-        assert scalar("a", **{name: [0.0, 1.0]}).error == pytest.approx(0.34)
+        assert scalar("a", **{name: [-0.5, 0.5]}).error == pytest.approx(0.34)
 
 
 def test_correlations_are_symmetric_and_those_of_the_summed_covariances():
