@@ -1,6 +1,6 @@
 """Accuracy and cost of whole fits against exact truth: ``python tests/benchmarks/fits.py``.
 
-Makes a mock, fits it with the ``quick`` preset through the command line, compares with the mock's closed forms, and
+Makes a mock, fits it with a preset, ``quick`` by default, through the command line, compares with the mock's closed forms, and
 prints a table. Score errors are median|Δs| / median|s| over held-out stars; accelerations and densities are compared in
 the trusted volume. CPU seconds are those of ``fit`` with all its processes.
 """
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}; plummer and freeman by default")
     parser.add_argument("--stars", type=int)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--preset", default="quick")
     parser.add_argument("--set", action="append", default=[], help="a setting of the fit")
     options = parser.parse_args()
     if unknown := set(options.cases) - set(CASES):
@@ -46,12 +47,12 @@ def main() -> None:
     print("|---" * (len(COLUMNS) + 2) + "|")
     for case in options.cases or ("plummer", "freeman"):
         stars = options.stars or CASES[case]
-        figures = measure(case, stars, options.seed, options.set)
+        figures = measure(case, stars, options.seed, options.preset, options.set)
         cells = [form.format(figures[key]) if key in figures else "–" for key, _, form in COLUMNS]
         print(f"| {case} | {stars:,} | " + " | ".join(cells) + " |", flush=True)
 
 
-def measure(case: str, stars: int, seed: int, settings: list[str]) -> dict[str, object]:
+def measure(case: str, stars: int, seed: int, preset: str, settings: list[str]) -> dict[str, object]:
     """The figures of one fit."""
     with tempfile.TemporaryDirectory() as work:
         place = Path(work)
@@ -59,7 +60,7 @@ def measure(case: str, stars: int, seed: int, settings: list[str]) -> dict[str, 
         truth = json.loads((place / "stars.parquet.truth.json").read_text())
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assignments = [part for s in settings for part in ("--set", s)]
-        command(place, "fit", "stars.parquet", "--quiet", *assignments)
+        command(place, "fit", "stars.parquet", "--quiet", "--preset", preset, *assignments)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         figures = _compare(place, mocks.from_truth(truth), seed)
         figures["cpu_s"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
