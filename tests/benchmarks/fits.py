@@ -1,8 +1,8 @@
 """Accuracy and cost of whole fits against exact truth: ``python tests/benchmarks/fits.py``.
 
-Makes a mock, fits it with a preset, ``quick`` by default, through the command line, compares with the mock's closed forms, and
-prints a table. Score errors are median|Δs| / median|s| over held-out stars; accelerations and densities are compared in
-the trusted volume. CPU seconds are those of ``fit`` with all its processes.
+Makes a mock, fits it with a preset, ``quick`` by default, through the command line, compares with the mock's closed
+forms, and prints a table. Score errors are median|Δs| / median|s| over held-out stars; accelerations and densities are
+compared in the trusted volume. CPU seconds are those of ``fit`` with all its processes.
 """
 
 import argparse
