@@ -18,7 +18,7 @@ from core.diagnostics.profiles import Profile
 from core.diagnostics.scalars import ScalarDraws
 from core.diagnostics.slices import AXES, FieldSlice, Slicer
 from core.phase_space.region import And, Region
-from core.pipelines import POTENTIAL_SEED, UNCERTAINTIES
+from core.pipelines import POTENTIAL_SEED, RESAMPLED, UNCERTAINTIES
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,13 @@ def scalar_difference(run: ScalarDraws, first: ScalarDraws, *, common: Collectio
     for name in UNCERTAINTIES:
         ours, theirs = run.pipelines.get(name, np.zeros(0)), first.pipelines.get(name, np.zeros(0))
         if name in common and len(ours) == len(theirs) > 1:
-            squares += _half_range(ours - theirs) ** 2
+            low, high = np.percentile(ours - theirs, [16, 84])
+            squares += float((high - low) / 2) ** 2
         else:
-            squares += sum(_half_range(draws) ** 2 for draws in (ours, theirs) if len(draws) > 1)
+            squares += run.errors.get(name, 0.0) ** 2 + first.errors.get(name, 0.0) ** 2
     # The same draws differ by rounding alone.
     error = float(np.sqrt(squares))
     return Difference(value, error if error > 1e-9 * max(run.error, first.error) else 0.0)
-
-
-def _half_range(draws: PerStar) -> float:
-    low, high = np.percentile(draws, [16, 84])
-    return float(high - low) / 2
 
 
 def common_spans(slicers: Sequence[Slicer]) -> dict[str, tuple[float, float]]:
@@ -97,9 +93,13 @@ def curve(profile: Profile) -> Curve | None:
     """The best estimate of a profile; None where the potentials of the best fit are not there."""
     if POTENTIAL_SEED not in profile.pipelines:
         return None
-    bands = [profile.pipelines[name] for name in UNCERTAINTIES if name in profile.pipelines]
-    error = np.sqrt(sum(((band.high - band.low) / 2) ** 2 for band in bands))
-    return Curve(profile.at, profile.pipelines[POTENTIAL_SEED].median, error, profile.truth, profile.trusted)
+    best, squares = profile.pipelines[POTENTIAL_SEED].median, np.zeros(len(profile.at))
+    for name in UNCERTAINTIES:
+        if band := profile.pipelines.get(name):
+            squares += ((band.high - band.low) / 2) ** 2
+            # As of a scalar: what moves all resampled draws alike is an error as well.
+            squares += (band.median - best) ** 2 if name in RESAMPLED else 0.0
+    return Curve(profile.at, best, np.sqrt(squares), profile.truth, profile.trusted)
 
 
 def shared_stars(a: PhaseSpace, b: Float[np.ndarray, "k 6"]) -> int:

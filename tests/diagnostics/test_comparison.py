@@ -36,6 +36,12 @@ def test_independent_errors_add_in_quadrature():
     assert difference.sigmas == pytest.approx(0.8, rel=0.1)
 
 
+def test_the_shift_of_resampled_stars_is_in_the_error_of_the_difference():
+    a, b = (scalar(best, bootstrap=best + shift + RNG.normal(size=50)) for best, shift in ((1.0, 3.0), (2.0, -5.0)))
+    assert a.error > 2.5
+    assert scalar_difference(b, a).error == pytest.approx(np.hypot(a.error, b.error))
+
+
 def test_the_difference_changes_its_sign_with_the_order_and_is_nothing_from_itself():
     a, b = scalar(5.0), scalar(2.0, 2.0)
     there, back = scalar_difference(a, b), scalar_difference(b, a)
@@ -97,6 +103,8 @@ def test_the_error_of_a_curve_is_that_of_all_uncertainties():
     found = curve(profile)
     np.testing.assert_allclose(found.error, 5)
     np.testing.assert_array_equal(found.best, at)
+    shifted = replace(profile, pipelines=bands | {"bootstrap": Band(at + 12, at + 12, at + 12)})
+    np.testing.assert_allclose(curve(shifted).error, 13)
     assert curve(replace(profile, pipelines=others)) is None
 
 
