@@ -26,7 +26,7 @@ def quality_cells(run: Run) -> dict[str, str]:
     if summary.rejected:
         words += f' <span class="caution">{len(summary.rejected)} left out</span>'
     function = "ln p(v|x)" if config.flow.mode == "conditional" else "ln f"
-    mean = sum(summary.held_out) / len(summary.held_out)
+    mean = summary.mean_held_out
     wrong = [slope.where for slope in summary.slopes if not slope.agrees]
     counts = f'<span class="caution">differs at {html.escape(", ".join(wrong))}</span>' if wrong else "agrees"
     likelihood = f'{scalar_tables.signed(f"{mean:.4f}")} <span class="muted">{function}</span>'

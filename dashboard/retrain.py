@@ -6,7 +6,7 @@ import panel as pn
 
 from core.config import Config
 from core.errors import DeepPotentialError
-from core.flow.halves import shortage
+from core.flow.halves import fewest_stars, shortage
 from core.jobs.graph import estimated_seconds, plan
 from core.jobs.machine import this_machine
 from core.jobs.status import duration
@@ -53,7 +53,10 @@ class RetrainButton(pn.viewable.Viewer):
         lacking = shortage(stars, None, config.flow)
         self._button.label = "Retrain on this subset" if part else "Retrain on all stars"
         self._button.disabled = lacking is not None
-        words = f"{grouped(stars)} stars are too few: {lacking.reason}" if lacking else cost(config, stars)
+        words = cost(config, stars)
+        if lacking:
+            needed = grouped(fewest_stars(config.flow))
+            words = f"{grouped(stars)} stars are too few: {lacking.reason}. Choose {needed} or more."
         self._words.object = f'<span class="muted">{words}</span>'
 
     def _start(self, event: object) -> None:

@@ -39,7 +39,7 @@ def _flow_facts(run: Run) -> dict[str, str]:
     if summary.rejected:
         words += f'<br><span class="caution">{len(summary.rejected)} left out</span>'
     title = "held-out ln p(v|x)" if conditional else "held-out ln f"
-    return {"flows": words, title: number(sum(summary.held_out) / len(summary.held_out), 5)}
+    return {"flows": words, title: number(summary.mean_held_out, 5)}
 
 
 def _speed_facts(run: Run) -> dict[str, str]:

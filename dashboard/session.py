@@ -1,7 +1,7 @@
 """What one browser tab has chosen: pure state, mirrored in the address so that a link restores the view."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from itertools import chain, count
 from typing import Any
@@ -11,7 +11,8 @@ import param
 from core.diagnostics.residual_maps import FORMS
 from core.errors import RegionError
 from core.phase_space import region as regions
-from core.phase_space.region import Everything, Region
+from core.phase_space.region import COMBINATIONS, Everything, Region
+from dashboard.plots.brushes import BRUSHES
 from dashboard.plots.density_maps import SCALES
 from dashboard.plots.palette import PALETTES, Palette
 
@@ -41,6 +42,13 @@ def decoded(text: str) -> Any:
 
 
 _MARK = "~"
+REPLACE = "replace"
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """The name that is wanted; many a lasso is described by the same words, so it may need a number to be free."""
+    numbered = (f"{wanted} ({i})" for i in count(2))
+    return next(name for name in chain([wanted], numbered) if name not in taken)
 
 
 class Session(param.Parameterized):
@@ -58,6 +66,10 @@ class Session(param.Parameterized):
     scale = param.Selector(default="log", objects=list(SCALES))
     form = param.Selector(default="paper", objects=list(FORMS))
     bins = param.Selector(default=128, objects=[64, 128, 256])
+    brush = param.Selector(default=BRUSHES[0], objects=list(BRUSHES), doc="What a drag in a map does.")
+    combine = param.Selector(default=REPLACE, objects=[REPLACE, *COMBINATIONS], doc="What drawing does to the subset.")
+    linked = param.Boolean(default=True, doc="Rows that share a coordinate share its range.")
+    marginals = param.Boolean(default=False, doc="Show the distributions of single coordinates.")
 
     averaging = param.String(default="", doc="What is averaged anew as JSON; empty for the run's own.")
     pair_x = param.String(default="", doc="Scalar that is drawn across; empty for the first choice.")
@@ -97,6 +109,13 @@ class Session(param.Parameterized):
         everything = isinstance(region, Everything)
         self.subset = "" if everything else encoded(region.to_json())
 
+    def draw(self, region: Region) -> None:
+        """Choose what was drawn, combined with the chosen subset as the session says."""
+        # All stars or some of them are all stars: nobody draws for that.
+        starts = isinstance(self.region, Everything) and self.combine == "or"
+        alone = starts or self.combine == REPLACE
+        self.choose(region if alone else COMBINATIONS[self.combine](self.region, region))
+
     @property
     def named(self) -> dict[str, Region]:
         """The named subsets, in order; those that cannot be read are left out."""
@@ -116,16 +135,11 @@ class Session(param.Parameterized):
 
     @property
     def offered(self) -> dict[str, Region]:
-        """The named subsets and the chosen one, which is called after itself where it has no name.
-
-        Many a lasso is described by the same words, so these may need a number to be a name.
-        """
+        """The named subsets and the chosen one, which is called after itself where it has no name."""
         named, region = self.named, self.region
         if isinstance(region, Everything) or region in named.values():
             return named
-        words = str(region)
-        numbered = (f"{words} ({i})" for i in count(2))
-        return {**named, next(name for name in chain([words], numbered) if name not in named): region}
+        return {**named, free_name(str(region), named): region}
 
     def name_subsets(self, named: dict[str, Region]) -> None:
         """Replace the named subsets."""

@@ -6,10 +6,13 @@ import panel as pn
 import param
 
 from core.errors import RegionError
+from core.phase_space.coordinates import COORDINATES
+from core.phase_space.expression import FUNCTIONS
 from core.phase_space.region import Everything, Expression, Region
 from dashboard.failures import notify
 from dashboard.services import Stars
 from dashboard.session import Session
+from dashboard.subset_algebra import SubsetAlgebra
 from dashboard.widgets import caption, grouped, text
 
 ALL = "all stars"
@@ -22,6 +25,7 @@ class SubsetPicker(pn.viewable.Viewer):
         super().__init__()
         self.session, self.stars = session, stars
         fill = {"sizing_mode": "stretch_width", "margin": (4, 0)}
+        self._algebra = SubsetAlgebra(session)
         self._list = pn.widgets.RadioBoxGroup(**fill)
         self._words = text()
         self._typed = pn.widgets.TextInput(placeholder="abs(z) < 0.1 & vphi > 200", **fill)
@@ -51,14 +55,15 @@ class SubsetPicker(pn.viewable.Viewer):
         part = not isinstance(region, Everything)
         with pn.io.hold():
             self._list.param.update(options={self._label(n, r): n for n, r in named.items()}, value=chosen)
-            self._words.object = f'<span class="muted">{html.escape(str(region))}</span>'
-            self._words.visible = part and chosen != str(region)
+            self._words.object = _about(chosen, region, empty=not self._count(region))
+            self._words.visible = bool(self._words.object)
             self._rename.visible = self._remove.visible = part
 
+    def _count(self, region: Region) -> int:
+        return len(self.stars) if isinstance(region, Everything) else int(self.stars.mask(region).sum())
+
     def _label(self, name: str, region: Region) -> str:
-        everything = isinstance(region, Everything)
-        count = len(self.stars) if everything else int(self.stars.mask(region).sum())
-        return f"{name} · {grouped(count)}"
+        return f"{name} · {grouped(self._count(region))}"
 
     def _picked(self, event: param.parameterized.Event) -> None:
         if event.new in self.named:
@@ -102,4 +107,28 @@ class SubsetPicker(pn.viewable.Viewer):
     def __panel__(self) -> pn.Column:
         edit = pn.Row(self._rename, self._remove, sizing_mode="stretch_width", margin=0)
         fill = {"sizing_mode": "stretch_width", "margin": 0}
-        return pn.Column(caption("Subset"), self._list, self._words, edit, self._typed, **fill)
+        views = (self._list, self._words, edit, self._typed, text(_HELP), self._algebra)
+        return pn.Column(caption("Subset"), *views, **fill)
+
+
+def _about(name: str, region: Region, *, empty: bool) -> str:
+    """What the list does not say of the chosen subset, as HTML."""
+    parts = [f'<span class="muted">{html.escape(str(region))}</span>'] if name not in (ALL, str(region)) else []
+    parts += ['<span class="caution">It holds no star: widen it, or remove it.</span>'] if empty else []
+    return "<br>".join(parts)
+
+
+def _coordinates() -> str:
+    """Every coordinate that can be typed, with its unit and meaning, as HTML."""
+    entries = (
+        f"<dt><code>{c.name}</code></dt><dd>{html.escape(c.doc)}{f' [{c.unit}]' if c.unit else ''}</dd>"
+        for c in COORDINATES.values()
+    )
+    return f'<dl class="facts">{"".join(entries)}</dl>'
+
+
+_HELP = f"""<details><summary class="muted" style="cursor:pointer">how to type a subset</summary>
+<p>Limits of a box: <code>-0.2 &lt; x &lt; 0.3 &amp; 0 &lt; y &lt; 0.4</code></p>
+<p>An ellipse: <code>hypot((x - 0.1) / 0.3, y / 0.2) &lt; 1</code></p>
+<p>Combine with <code>&amp;</code> (and), <code>|</code> (or), <code>~</code> (not); functions:
+{", ".join(f"<code>{name}</code>" for name in FUNCTIONS)}.</p>{_coordinates()}</details>"""

@@ -5,7 +5,7 @@ of √(1 + w), not 1, because the flow's own sample is finite; the two-sample fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan, sqrt
 
 import numpy as np
@@ -20,7 +20,8 @@ Counts = Float[np.ndarray, "y x"]
 class SignificanceMap:
     """A projection on a grid: rows are bins of ``y``, columns of ``x``, each over its range [units of the coordinate].
 
-    ``flow`` is scaled to the data; ``significance`` is NaN where there are no data. ``weight`` is w.
+    ``flow`` is scaled to the data, ``variance`` is that of ``data``; ``significance`` is NaN where there are no data.
+    ``weight`` is w. A marginal distribution is a map of a single row or column.
     """
 
     x: str
@@ -29,6 +30,7 @@ class SignificanceMap:
     y_range: tuple[float, float]
     data: Counts
     flow: Counts
+    variance: Counts
     significance: Counts
     weight: float
     form: str
@@ -64,6 +66,17 @@ class SignificanceMap:
         total = self.flow.sum()
         return float(self.flow[self.data == 0].sum() / total) if total else 0.0
 
+    @property
+    def worst(self) -> tuple[float, float, float] | None:
+        """Significance, x and y of the middle of the bin that differs most; None where there are no data."""
+        if not self.filled:
+            return None
+        row, column = np.unravel_index(np.nanargmax(np.abs(self.significance)), self.significance.shape)
+        rows, columns = self.significance.shape
+        (x0, x1), (y0, y1) = self.x_range, self.y_range
+        x, y = x0 + (column + 0.5) * (x1 - x0) / columns, y0 + (row + 0.5) * (y1 - y0) / rows
+        return float(self.significance[row, column]), float(x), float(y)
+
 
 def pooled_rms(maps: Sequence[SignificanceMap]) -> float:
     """Rms of the significance over the bins with data of all maps; NaN where there are none."""
@@ -90,7 +103,23 @@ def significance_map(
     """
     data, scaled = np.asarray(data, float), np.asarray(flow, float) * weight
     variance = data if squares is None else np.asarray(squares, float)
+    significance = _significance(data, scaled, variance, weight, form)
+    return SignificanceMap(x, y, x_range, y_range, data, scaled, variance, significance, weight, form)
+
+
+def marginals(of: SignificanceMap) -> tuple[SignificanceMap, SignificanceMap]:
+    """The distributions of x and of y in what a map shows: its counts summed along the other axis."""
+    along_x, along_y = (_summed(of, axis) for axis in (0, 1))
+    return along_x, along_y
+
+
+def _summed(of: SignificanceMap, axis: int) -> SignificanceMap:
+    data, flow, variance = (counts.sum(axis, keepdims=True) for counts in (of.data, of.flow, of.variance))
+    significance = _significance(data, flow, variance, of.weight, of.form)
+    return replace(of, data=data, flow=flow, variance=variance, significance=significance)
+
+
+def _significance(data: Counts, flow: Counts, variance: Counts, weight: float, form: str) -> Counts:
     spread = np.sqrt(variance + data * weight) if form == "two-sample" else np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
-        significance = np.where(data > 0, (scaled - data) / spread, np.nan)
-    return SignificanceMap(x, y, x_range, y_range, data, scaled, significance, weight, form)
+        return np.where(data > 0, (flow - data) / spread, np.nan)

@@ -81,6 +81,15 @@ def shortage(stars: int, group: Labels | None, config: FlowConfig) -> Shortage |
     return Shortage(reason, f"{', or '.join(['Choose a larger region', *helps])}.")
 
 
+def fewest_stars(config: FlowConfig) -> int:
+    """The number of stars from which on :func:`shortage` accepts any, each of them a group of its own."""
+    enough = 1
+    while shortage(enough, None, config):
+        enough *= 2
+    # Rounding makes a few numbers below the limit enough too: step down to the last that is not.
+    return next(n for n in range(enough, 0, -1) if shortage(n - 1, None, config))
+
+
 def _counted(length_of: Labels) -> Mapping[int, int]:
     """How many groups there are of each length."""
     counts = np.bincount(length_of)

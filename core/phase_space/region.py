@@ -11,10 +11,21 @@ from typing import Any, get_args, get_type_hints
 
 from core.errors import RegionError, suggestion
 from core.phase_space.distance_mask import DistanceMask
-from core.phase_space.region_algebra import And, BoundingBall, Columns, Everything, Not, Or, Region, columns_of
+from core.phase_space.region_algebra import (
+    COMBINATIONS,
+    And,
+    BoundingBall,
+    Columns,
+    Everything,
+    Not,
+    Or,
+    Region,
+    columns_of,
+)
 from core.phase_space.shapes import Box, Ellipse, Expression, Polygon, Shell
 
 __all__ = [
+    "COMBINATIONS",
     "KINDS",
     "And",
     "BoundingBall",

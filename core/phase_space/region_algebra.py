@@ -5,7 +5,7 @@ The single kinds of region build on this; :mod:`core.phase_space.region` has the
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -73,6 +73,8 @@ class Region(ABC):
         return And(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else Everything())
 
     def __or__(self, other: "Region") -> "Region":
+        if isinstance(self, Everything) or isinstance(other, Everything):
+            return Everything()
         return Or(tuple(p for r in (self, other) for p in (r.parts if isinstance(r, Or) else (r,))))
 
     def __invert__(self) -> "Region":
@@ -191,3 +193,11 @@ class Not(Region):
 
     def __str__(self) -> str:
         return f"not ({self.part})"
+
+
+COMBINATIONS: Mapping[str, Callable[[Region, Region], Region]] = {
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
+    "and not": lambda a, b: a & ~b,
+}
+"""How two regions make a third, by what it is called."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -82,29 +82,57 @@ class Shell(Region):
 
 @dataclass(frozen=True)
 class Ellipse(Region):
-    """An ellipse in two coordinates, its half axes along them."""
+    """An ellipse in two coordinates; ``angle`` [deg] turns its half axes away from them, from x towards y.
+
+    It turns plain numbers, whatever their units; :meth:`turned` turns what a picture shows.
+    """
 
     x: str
     y: str
     centre: tuple[float, float]
     half_axes: tuple[float, float]
+    angle: float = 0.0
     kind: ClassVar[str] = "ellipse"
 
     def __post_init__(self) -> None:
         coordinate(self.x), coordinate(self.y)
-        if not (min(self.half_axes) > 0 and all(map(math.isfinite, (*self.centre, *self.half_axes)))):
+        if not (min(self.half_axes) > 0 and all(map(math.isfinite, (*self.centre, *self.half_axes, self.angle)))):
             raise RegionError("an ellipse needs a centre and positive half axes")
 
     def contains(self, columns: Columns) -> Mask:
-        u = (columns(self.x) - self.centre[0]) / self.half_axes[0]
-        v = (columns(self.y) - self.centre[1]) / self.half_axes[1]
+        x, y = columns(self.x) - self.centre[0], columns(self.y) - self.centre[1]
+        turn = math.radians(self.angle)
+        u = (math.cos(turn) * x + math.sin(turn) * y) / self.half_axes[0]
+        v = (math.cos(turn) * y - math.sin(turn) * x) / self.half_axes[1]
         return u**2 + v**2 <= 1
 
     def names(self) -> frozenset[str]:
         return frozenset((self.x, self.y))
 
+    def border(self, points: int = 72) -> tuple[list[float], list[float]]:
+        """x and y of ``points`` places along the border, the first of them once more at the end."""
+        around = 2 * np.pi * np.append(np.arange(points), 0) / points
+        x, y = self._axes() @ np.stack([np.cos(around), np.sin(around)]) + np.array(self.centre)[:, None]
+        return x.tolist(), y.tolist()
+
+    def turned(self, angle: float, scale: tuple[float, float] = (1.0, 1.0)) -> "Ellipse":
+        """This ellipse turned about its centre by ``angle`` [deg], where a picture shows ``scale`` at equal lengths."""
+        size = np.array(scale)[:, None]
+        axes, lengths, _ = np.linalg.svd(size * (_rotation(angle) @ (self._axes() / size)))
+        turn = math.degrees(math.atan2(axes[1, 0], axes[0, 0])) % 180
+        return replace(self, half_axes=(float(lengths[0]), float(lengths[1])), angle=turn)
+
+    def _axes(self) -> np.ndarray:
+        """The half axes as columns."""
+        return _rotation(self.angle) * np.array(self.half_axes)
+
     def __str__(self) -> str:
         return f"ellipse in {COORDINATES[self.x].label}–{COORDINATES[self.y].label}"
+
+
+def _rotation(angle: float) -> np.ndarray:
+    turn = math.radians(angle)
+    return np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,11 @@ class FlowSummary:
     rejected: Mapping[int, str]
     slopes: tuple[Slope, ...]
 
+    @property
+    def mean_held_out(self) -> float:
+        """The mean ln f of the held-out stars [nat per star], over the flows in use."""
+        return sum(self.held_out) / len(self.held_out)
+
 
 def write_summary(path: Path, summary: FlowSummary) -> None:
     """The summary as JSON."""

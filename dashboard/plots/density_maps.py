@@ -14,17 +14,15 @@ from bokeh.events import Event, RangesUpdate, Reset, SelectionGeometry
 from bokeh.layouts import gridplot
 from bokeh.models import (
     BasicTicker,
-    BoxSelectTool,
     ColumnDataSource,
     CustomJSTickFormatter,
     GridPlot,
     HoverTool,
-    LassoSelectTool,
     LinearColorMapper,
-    PanTool,
     Range1d,
     ResetTool,
     SaveTool,
+    ToolProxy,
     WheelZoomTool,
 )
 from bokeh.plotting import figure
@@ -32,7 +30,8 @@ from bokeh.plotting import figure
 from core.array_types import PerStar
 from core.diagnostics.residual_maps import Counts, SignificanceMap
 from core.phase_space.coordinates import coordinate
-from core.phase_space.region import And, Box, Polygon, Region
+from core.phase_space.region import Region
+from dashboard.plots.brushes import BRUSHES, drawn_region, new_tools, outline
 from dashboard.plots.figures import new_figure, restyle, slim_bar
 from dashboard.plots.palette import LIGHT, Palette
 
@@ -56,12 +55,25 @@ def count_stars(
 
 
 class ProjectionFigures:
-    """The three figures of one projection, updated and restyled in place."""
+    """The three figures of one projection, updated and restyled in place.
 
-    def __init__(self, x: str, y: str, x_range: Interval, y_range: Interval):
+    ``x_range`` and ``y_range`` are where a reset leads; ``axes`` are the ranges shown, which other figures may share.
+    """
+
+    def __init__(
+        self,
+        x: str,
+        y: str,
+        x_range: Interval,
+        y_range: Interval,
+        axes: tuple[Range1d | None, Range1d | None] = (None, None),
+        *,
+        brush: str = BRUSHES[0],
+    ):
         self.x, self.y = coordinate(x), coordinate(y)
         self.home = (x_range, y_range)
-        self._ranges = Range1d(*x_range), Range1d(*y_range)
+        self.axes: tuple[Range1d, Range1d] = axes[0] or new_axis(x_range), axes[1] or new_axis(y_range)
+        self.brush = brush
         self._source = ColumnDataSource(_empty(x_range, y_range))
         self._outline = ColumnDataSource({"x": [], "y": []})
         self._counts = LinearColorMapper(low=0, high=1, nan_color="rgba(0,0,0,0)", low_color="rgba(0,0,0,0)")
@@ -81,21 +93,27 @@ class ProjectionFigures:
             merge_tools=True,
         )
         self.layout.toolbar.logo = None
+        self._brushes = {name: self._proxy(name) for name in BRUSHES}
         # Narrow screens scroll the three figures sideways rather than squeeze them.
         self.layout.styles = {"min-width": "720px"}
         self.restyle(LIGHT)
 
+    def _proxy(self, brush: str) -> ToolProxy:
+        """What activates the tool of a brush in all three figures."""
+        tool = self.figures[0].select_one({"name": brush})
+        return next(p for p in self.layout.toolbar.tools if isinstance(p, ToolProxy) and tool in p.tools)
+
     def _figure(self, title: str, column: str, tip: str, *, first: bool) -> figure:
-        drag = BoxSelectTool(persistent=False)
+        drags = new_tools()
         wheel = WheelZoomTool()
         fig = new_figure(
-            x_range=self._ranges[0],
-            y_range=self._ranges[1],
+            x_range=self.axes[0],
+            y_range=self.axes[1],
             height=HEIGHT,
             sizing_mode="stretch_width",
             title=title,
-            tools=[drag, LassoSelectTool(persistent=False), PanTool(), wheel, ResetTool(), SaveTool()],
-            active_drag=drag,
+            tools=[*drags.values(), wheel, ResetTool(), SaveTool()],
+            active_drag=drags[self.brush],
             active_scroll=wheel,
         )
         mapper = self._sigmas if column == "significance" else self._counts
@@ -120,7 +138,7 @@ class ProjectionFigures:
     @property
     def ranges(self) -> tuple[Interval, Interval]:
         """What the figures show now."""
-        (x, y) = self._ranges
+        (x, y) = self.axes
         return (float(x.start), float(x.end)), (float(y.start), float(y.end))
 
     def show(self, result: SignificanceMap, scale: str) -> None:
@@ -142,13 +160,13 @@ class ProjectionFigures:
         }
 
     def outline(self, region: Region) -> None:
-        """Draw the border of a region where it is one in this projection."""
-        x, y = _border(region, self.x.name, self.y.name)
+        """Draw the borders of a region where it has any in this projection."""
+        x, y = outline(region, self.x.name, self.y.name)
         self._outline.data = {"x": x, "y": y}
 
     def set_ranges(self, x_range: Interval, y_range: Interval) -> None:
         """Show these ranges."""
-        for axis, (low, high) in zip(self._ranges, (x_range, y_range), strict=True):
+        for axis, (low, high) in zip(self.axes, (x_range, y_range), strict=True):
             axis.update(start=low, end=high)
 
     def restyle(self, palette: Palette) -> None:
@@ -172,16 +190,38 @@ class ProjectionFigures:
         for fig in self.figures:
             fig.on_event(Reset, reset)
 
+    def use(self, brush: str) -> None:
+        """Let a drag do what ``brush`` does."""
+        self.brush = brush
+        self._brushes[brush].active = True
+
+    def on_brush(self, callback: Callable[[str], None]) -> None:
+        """Call back with the brush that was chosen in the toolbar."""
+
+        def chosen(brush: str, active: bool) -> None:
+            if active and brush != self.brush:
+                self.brush = brush
+                callback(brush)
+
+        for name, proxy in self._brushes.items():
+            proxy.on_change("active", lambda attr, old, new, name=name: chosen(name, new))
+
     def on_select(self, callback: Callable[[Region], None]) -> None:
-        """Call back with the region of a finished box or lasso."""
+        """Call back with the region of a finished box, ellipse or lasso."""
 
         def selected(event: Event) -> None:
-            region = _region(getattr(event, "geometry", {}), self.x.name, self.y.name)
+            region = drawn_region(getattr(event, "geometry", {}), self.x.name, self.y.name, brush=self.brush)
             if getattr(event, "final", False) and region is not None:
                 callback(region)
 
         for fig in self.figures:
             fig.on_event(SelectionGeometry, selected)
+
+
+def new_axis(home: Interval, shown: Interval | None = None) -> Range1d:
+    """The range of an axis that a reset leads back ``home``."""
+    start, end = shown or home
+    return Range1d(start, end, reset_start=home[0], reset_end=home[1])
 
 
 _TICKS = {
@@ -215,31 +255,3 @@ def _shaded(result: SignificanceMap, scale: str) -> tuple[tuple[Counts, Counts],
         with np.errstate(invalid="ignore"):
             counts, high = [np.log10(c) for c in counts], float(np.log10(high))
     return (counts[0].astype(np.float32), counts[1].astype(np.float32)), high
-
-
-def _region(geometry: dict[str, object], x: str, y: str) -> Region | None:
-    if geometry.get("type") == "rect":
-        x0, x1, y0, y1 = (float(geometry[k]) for k in ("x0", "x1", "y0", "y1"))  # type: ignore[arg-type]
-        if x0 == x1 or y0 == y1:
-            return None
-        return Box(((x, min(x0, x1), max(x0, x1)), (y, min(y0, y1), max(y0, y1))))
-    if geometry.get("type") == "poly":
-        xs, ys = list(geometry["x"]), list(geometry["y"])  # type: ignore[call-overload]
-        if len(xs) >= 3:
-            return Polygon(x, y, tuple((float(a), float(b)) for a, b in zip(xs, ys, strict=True)))
-    return None
-
-
-def _border(region: Region, x: str, y: str) -> tuple[list[float], list[float]]:
-    """The closed border of the part of ``region`` that is a box or a lasso in these two coordinates."""
-    parts = region.parts if isinstance(region, And) else (region,)
-    for part in parts:
-        if isinstance(part, Polygon) and (part.x, part.y) == (x, y):
-            xs, ys = zip(*part.vertices, part.vertices[0], strict=True)
-            return list(xs), list(ys)
-        if isinstance(part, Box):
-            limits = {name: (low, high) for name, low, high in part.ranges}
-            if x in limits and y in limits:
-                (x0, x1), (y0, y1) = limits[x], limits[y]
-                return [x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0]
-    return [], []

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from core.diagnostics.residual_maps import FORMS, significance_map
 from core.phase_space.coordinates import coordinate
-from core.phase_space.region import And, Box, Everything, Expression, Not, Polygon, Shell
+from core.phase_space.region import And, Box, Ellipse, Everything, Expression, Not, Polygon, Shell
 from core.phase_space.solar_position import SolarPosition
-from dashboard.pages.flow_quality import Comparison, _pairs, _summary
+from dashboard.map_words import strip
+from dashboard.pages.flow_quality import Comparison
 from dashboard.plots import density_maps
+from dashboard.plots.brushes import BRUSHES
 from dashboard.plots.density_maps import SCALES, ProjectionFigures, count_stars
 from dashboard.plots.palette import DARK
+from dashboard.projection_menu import pairs_of
 from dashboard.services import BoundedCache, Stars
 
 SUN = SolarPosition()
@@ -101,17 +104,18 @@ def test_home_holds_all_places_and_all_but_the_fastest_stars(comparison):
 def test_the_summary_says_how_good_the_flow_is_and_when_there_is_nothing_to_judge(comparison):
     ranges = comparison.home("x"), comparison.home("y")
     good = comparison.map("x", "y", ranges, Everything(), 32, "paper")
-    words = _summary([good, good])
+    words = strip([good, good], selected=4000, total=4000)
     assert f"expected {math.sqrt(1 + 4 / 9):.2f}" in words
     assert f"of {2 * good.filled:,}".replace(",", "\u202f") in words
     nobody = comparison.map("x", "y", ranges, Expression("r > 100"), 32, "paper")
-    assert "No star of this subset is in view" in _summary([nobody])
-    assert _summary([nobody, good]).count("nan") == 0
+    assert "No star of this subset is in view" in strip([nobody], selected=0, total=4000)
+    assert "No star of this subset is in view" in strip([nobody], selected=9, total=4000)
+    assert strip([nobody, good], selected=9, total=4000).count("nan") == 0
 
 
 def test_only_pairs_of_known_coordinates_are_projections():
-    assert _pairs("x~y,vphi~vR,q~x,x,~,x~y~z,sinb~l") == [("x", "y"), ("vphi", "vR"), ("sinb", "l")]
-    assert _pairs("") == []
+    assert pairs_of("x~y,vphi~vR,q~x,x,~,x~y~z,sinb~l") == [("x", "y"), ("vphi", "vR"), ("sinb", "l")]
+    assert pairs_of("") == []
 
 
 def result(data, flow, weight=0.5):
@@ -221,8 +225,9 @@ BORDERS = {
     "lasso elsewhere": (Polygon("vx", "vy", LASSO.vertices), ([], [])),
     "one part": (Expression("z > 0") & BOX & Shell(1.0), BOX_BORDER),
     "lasso among others": (And((Box((("z", 0.0, 1.0),)), LASSO)), ([0, 1, 1, 0], [0, 0, 2, 0])),
-    "outside of a box": (Not(BOX), ([], [])),
-    "one or the other": (BOX | LASSO, ([], [])),
+    "outside of a box": (Not(BOX), BOX_BORDER),
+    "one or the other": (BOX | LASSO, ([*BOX_BORDER[0], math.nan, 0, 1, 1, 0], [*BOX_BORDER[1], math.nan, 0, 0, 2, 0])),
+    "lasso with its axes exchanged": (Polygon("y", "x", LASSO.vertices), ([0, 0, 2, 0], [0, 1, 1, 0])),
     "everything": (Everything(), ([], [])),
 }
 
@@ -232,7 +237,8 @@ def test_a_region_is_outlined_where_it_has_a_border(case, figures):
     region, border = BORDERS[case]
     figures.outline(region)
     outline = figures._outline.data
-    assert (outline["x"], outline["y"]) == border
+    for drawn, expected in zip((outline["x"], outline["y"]), border, strict=True):
+        np.testing.assert_array_equal(drawn, expected)
 
 
 def test_a_zoom_is_told_once_and_a_reset_goes_home(figures):
@@ -245,3 +251,30 @@ def test_a_zoom_is_told_once_and_a_reset_goes_home(figures):
     figures.figures[1]._trigger_event(Reset(figures.figures[1]))
     assert seen[1:] == [RANGES]
     assert figures.ranges == figures.home
+
+
+def test_a_rectangle_of_the_ellipse_brush_is_its_inscribed_ellipse(figures):
+    chosen = []
+    figures.on_select(chosen.append)
+    figures.use("ellipse")
+    for geometry in (rectangle(0.25, -0.5, 1, 0), DRAWN["click"][0]):
+        figures.figures[0]._trigger_event(SelectionGeometry(figures.figures[0], geometry=geometry, final=True))
+    (ellipse,) = chosen
+    assert ellipse == Ellipse("x", "y", (-0.125, 0.5), (0.375, 0.5))
+    figures.outline(ellipse)
+    x, y = (np.array(figures._outline.data[k]) for k in "xy")
+    np.testing.assert_allclose(((x + 0.125) / 0.375) ** 2 + ((y - 0.5) / 0.5) ** 2, 1)
+    np.testing.assert_allclose([x.min(), x.max(), y.min(), y.max()], [-0.5, 0.25, 0, 1], atol=1e-12)
+
+
+def test_the_toolbar_and_the_page_choose_the_same_brush(figures):
+    told = []
+    figures.on_brush(told.append)
+    figures.use("lasso")
+    assert told == []
+    figures._brushes["pan"].active = True
+    assert (told, figures.brush) == (["pan"], "pan")
+    drags = {name: proxy.tools for name, proxy in figures._brushes.items()}
+    assert {name: len(tools) for name, tools in drags.items()} == dict.fromkeys(BRUSHES, 3)
+    other = ProjectionFigures("x", "y", *RANGES, brush="ellipse")
+    assert other.layout.toolbar.active_drag is other._brushes["ellipse"]

@@ -47,7 +47,7 @@ def test_a_subset_selects_in_every_row(page, session, idle):
 
 def test_a_zoom_is_in_the_address_and_comes_back(page, session, services, idle):
     page.rows[0].figures.set_ranges((-0.5, 0.25), (0, 0.125))
-    page.rows[0]._zoomed()
+    page.ranges_changed()
     other = FlowQuality(Session(**{n: getattr(session, n) for n in Session.in_address()}), services, services.runs()[0])
     assert [row.figures.ranges for row in other.rows] == [((-0.5, 0.25), (0.0, 0.125)), page.rows[1].figures.home]
     result = idle[-2]()
@@ -66,8 +66,8 @@ def test_ranges_that_are_none_leave_the_projection_at_home(page):
 
 
 def test_rows_come_and_go(page, session, idle):
-    page._added()
-    assert session.projections == "x~y,vx~vy,vx~vy"
+    page.add([("x", "z")])
+    assert session.projections == "x~y,vx~vy,x~z"
     for row in list(page.rows):
         page.remove(row)
     assert session.projections == ""

@@ -35,6 +35,7 @@ leaves = st.one_of(
     document("box", ranges=st.lists(st.tuples(names, bounds).map(lambda p: (p[0], *p[1])), min_size=1, max_size=3)),
     document("polygon", x=names, y=names, vertices=st.lists(pairs, min_size=3, max_size=8)),
     document("shell", outer=st.floats(0.5, 3), inner=st.floats(0, 0.4)),
+    document("ellipse", x=names, y=names, centre=pairs, half_axes=st.tuples(*[st.floats(0.1, 9)] * 2), angle=numbers),
     document("expression", text=st.sampled_from(["abs(z) < 0.1 & vphi > 200", "r < 1 | ~(R > 8)", "x < 1e-3"])),
 )
 trees = st.recursive(
@@ -82,6 +83,7 @@ def test_chosen_and_named_regions_survive_the_address(chosen, named):
 
 def test_everything_else_survives_the_address():
     chosen = {"page": "scalars", "run": "20260101-000000-0000-ball", "bins": 64, "contours": False, "at_x": -0.125}
+    chosen |= {"brush": "ellipse", "combine": "and not", "linked": False, "marginals": True}
     other = through_the_address(Session(**chosen))
     assert {name: getattr(other, name) for name in Session.in_address()} == {
         **{name: getattr(Session(), name) for name in Session.in_address()},
@@ -128,6 +130,21 @@ def test_an_address_is_taken_as_far_as_it_is_valid():
     assert (session.bins, session.theme, session.at_x, session.page) == (128, "dark", 0.0, "quality")
     assert (session.run, session.at_y, session.region) == ("5", 0.5, Everything())
     assert (Session().palette, session.palette) == (LIGHT, DARK)
+
+
+def test_what_is_drawn_is_combined_with_what_is_chosen():
+    a, b = Shell(1.0), Expression("z > 0")
+    expected = {"replace": b, "and": a & b, "or": a | b, "and not": a & ~b}
+    for combine, region in expected.items():
+        session = Session(combine=combine)
+        session.choose(a)
+        session.draw(b)
+        assert session.region == region
+    # Of all stars, "or" takes what is drawn for a beginning.
+    for combine, region in {"and": b, "or": b, "and not": ~b}.items():
+        session = Session(combine=combine)
+        session.draw(b)
+        assert session.region == region
 
 
 def test_lassos_that_are_called_alike_are_offered_apart():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from small_flows import trained
 
-from core.diagnostics.residual_maps import FORMS, significance_map
+from core.diagnostics.residual_maps import FORMS, marginals, significance_map
 
 RANGES = ((-1.0, 1.0), (-2.0, 2.0))
 counts = hnp.arrays(np.int64, (5, 7), elements=st.integers(0, 50))
@@ -64,6 +64,32 @@ def test_a_map_is_its_definition_bin_by_bin(data, flow, weight, form):
     total = flow.sum()
     outside = flow[data == 0].sum() / total if total else 0.0
     assert found.flow_in_empty_bins == pytest.approx(outside)
+
+
+@given(counts, counts, hnp.arrays(float, (5, 7), elements=st.floats(0.1, 9)), st.sampled_from(FORMS))
+def test_marginals_are_sums_of_the_map(data, flow, squares, form):
+    """So their significance is that of the stars of a whole row or column."""
+    whole = significance_map("x", "y", *RANGES, data, flow, weight=0.5, form=form, squares=squares)
+    for axis, found in enumerate(marginals(whole)):
+        assert (found.x_range, found.y_range) == RANGES
+        np.testing.assert_allclose(found.data.ravel(), data.sum(axis))
+        np.testing.assert_allclose(found.flow.ravel(), 0.5 * flow.sum(axis))
+        summed = (counts.sum(axis, keepdims=True) for counts in (data, flow, squares))
+        data_1, flow_1, squares_1 = summed
+        again = significance_map("x", "y", *RANGES, data_1, flow_1, weight=0.5, form=form, squares=squares_1)
+        np.testing.assert_allclose(found.significance, again.significance)
+
+
+@given(counts, counts)
+def test_the_worst_bin_is_where_the_map_is_farthest_from_zero(data, flow):
+    found = made(data, flow, 1.0)
+    if found.worst is None:
+        assert not data.any()
+        return
+    sigma, x, y = found.worst
+    assert abs(sigma) == np.nanmax(np.abs(found.significance))
+    column, row = round((x + 1) / 2 * 7 - 0.5), round((y + 2) / 4 * 5 - 0.5)
+    assert found.significance[row, column] == sigma
 
 
 @given(counts, counts)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.errors import RegionError
 from core.phase_space import region as regions
 from core.phase_space.coordinates import COORDINATES
-from core.phase_space.region import And, Box, Ellipse, Everything, Expression, Not, Or, Polygon, Shell
+from core.phase_space.region import COMBINATIONS, And, Box, Ellipse, Everything, Expression, Not, Or, Polygon, Shell
 from core.phase_space.solar_position import SolarPosition
 
 SUN = SolarPosition()
@@ -38,7 +38,7 @@ shells = document(
     "shell", outer=st.floats(0.5, 3), inner=st.floats(0, 0.4), centre=st.tuples(numbers, numbers, numbers)
 )
 half_axes = st.tuples(st.floats(0.1, 3), st.floats(0.1, 3))
-ellipses = document("ellipse", x=names, y=names, centre=pairs, half_axes=half_axes)
+ellipses = document("ellipse", x=names, y=names, centre=pairs, half_axes=half_axes, angle=st.floats(-360, 360))
 polygons = document("polygon", x=names, y=names, vertices=st.lists(pairs, min_size=3, max_size=6))
 conditions = [
     "r < 1.5",
@@ -89,6 +89,9 @@ def test_regions_are_an_algebra_of_sets(a, b, c):
         (a & ~a, np.zeros(len(W), bool)),
         (a & Everything(), A),
         (Everything() | a, np.ones(len(W), bool)),
+        (COMBINATIONS["and"](a, b), A & B),
+        (COMBINATIONS["or"](a, b), A | B),
+        (COMBINATIONS["and not"](a, b), A & ~B),
     ]
     for region, expected in laws:
         np.testing.assert_array_equal(inside(region), expected)
@@ -185,6 +188,28 @@ def test_an_ellipse_and_a_shell_are_what_they_say():
     np.testing.assert_array_equal(inside(Shell(1.5, 0.5, (0.5, 0.0, 0.0))), (r <= 1.5) & (r >= 0.5))
 
 
+@given(pairs, half_axes, st.floats(-180, 180), st.floats(-180, 180), st.tuples(st.floats(0.1, 10), st.floats(1, 500)))
+def test_an_ellipse_turns_as_the_picture_does(centre, half_axes, angle, turn, scale):
+    """A point is inside the turned ellipse where, turned back in the picture, it is inside the ellipse."""
+    ellipse = Ellipse("x", "vx", centre, half_axes, angle)
+    points = np.array(centre) + np.array(half_axes) * RNG.normal(size=(300, 2))
+    back = np.exp(-1j * np.radians(turn))
+    seen = back * ((points - centre) / scale @ [1, 1j])
+    turned_back = np.array(centre) + np.stack([seen.real, seen.imag], 1) * scale
+
+    def distance(x, y):
+        return np.abs(np.hypot(*np.linalg.solve(ellipse._axes(), np.stack([x, y]) - np.array(centre)[:, None])) - 1)
+
+    w, other = np.zeros((2, 300, 6))
+    w[:, [0, 3]], other[:, [0, 3]] = points, turned_back
+    clear = distance(*turned_back.T) > 1e-6
+    found = ellipse.turned(turn, scale)
+    np.testing.assert_array_equal(inside(found, w)[clear], inside(ellipse, other)[clear])
+    border = np.stack(ellipse.border())
+    assert distance(*border).max() < 1e-9
+    assert ellipse.turned(0).half_axes == pytest.approx(sorted(half_axes, reverse=True))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(trees)
 def test_stored_stars_in_single_precision_are_selected_too(dtype, tree):
@@ -267,6 +292,7 @@ MALFORMED = [
     {"kind": "ellipse", "x": "x", "y": "y", "centre": [0, 0], "half_axes": [1, float("nan")]},
     {"kind": "ellipse", "x": "x", "y": "y", "centre": [0], "half_axes": [1, 1]},
     {"kind": "ellipse", "x": "q", "y": "y", "centre": [0, 0], "half_axes": [1, 1]},
+    {"kind": "ellipse", "x": "x", "y": "y", "centre": [0, 0], "half_axes": [1, 1], "angle": float("inf")},
     {"kind": "polygon", "x": "x", "y": "y", "vertices": [[0, 0], [1, 1]]},
     {"kind": "polygon", "x": "x", "y": "y", "vertices": [[0, 0], [1, 1], [2]]},
     {"kind": "polygon", "x": "x", "y": "y", "vertices": [[0, 0], [1, 1], [2, None]]},

@@ -1,0 +1,168 @@
+"""One projection on the page of the flow's quality: its coordinates, figures, words and marginal distributions."""
+
+from typing import TYPE_CHECKING
+
+import panel as pn
+from bokeh.models import Range1d
+
+from core.diagnostics.residual_maps import SignificanceMap
+from core.phase_space.coordinates import COORDINATES
+from core.phase_space.region import Ellipse, Region
+from dashboard.map_words import map_words
+from dashboard.plots.density_maps import Interval, ProjectionFigures, new_axis
+from dashboard.plots.marginals import MarginalFigures
+from dashboard.widgets import Latest, card, later, text, with_document
+
+if TYPE_CHECKING:  # the page makes its rows
+    from dashboard.pages.flow_quality import FlowQuality
+
+_STEP = 5.0
+"""Degrees by which a press of a button turns an ellipse."""
+
+
+class ProjectionRow:
+    """A pair of coordinates, and what shows the map of them."""
+
+    def __init__(self, page: "FlowQuality", x: str, y: str):
+        self.page, self.session = page, page.session
+        self.result: SignificanceMap | None = None
+        self.marginals: MarginalFigures | None = None
+        self._asked: tuple[Interval, Interval] | None = None
+        self._latest = Latest(page.services, self._show)
+        options = {c.label: c.name for c in COORDINATES.values()}
+        choose = {"options": options, "width": 86, "margin": (0, 4, 0, 0)}
+        self._x = pn.widgets.Select(value=x, **choose)
+        self._y = pn.widgets.Select(value=y, **choose)
+        for choice in (self._x, self._y):
+            choice.param.watch(lambda event: with_document(self._chosen), "value")
+        self._maps = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
+        self._below = pn.pane.Bokeh(sizing_mode="stretch_width", margin=(8, 0, 0, 0), visible=False)
+        self._words = text(margin=(6, 0, 0, 0))
+        scroll = {"overflow-x": "auto"}
+        pictures = pn.Column(self._maps, self._below, sizing_mode="stretch_width", margin=0, styles=scroll)
+        self.view = card(self._head(), pictures, self._words)
+        self.rebuild()
+
+    def _head(self) -> pn.Row:
+        buttons = {
+            "Turn left": lambda event: self._turn(_STEP),
+            "Turn right": lambda event: self._turn(-_STEP),
+            "Remove": lambda event: self.page.remove(self),
+        }
+        made = [pn.widgets.Button(label=label, color="light", margin=0, align="end") for label in buttons]
+        for button, pressed in zip(made, buttons.values(), strict=True):
+            button.on_click(pressed)
+        self._turns = made[:2]
+        between = pn.pane.HTML('<span class="muted">against</span>', margin=(6, 8, 0, 4))
+        return pn.Row(self._x, between, self._y, pn.HSpacer(), *made, sizing_mode="stretch_width", margin=0)
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Names of the two coordinates."""
+        return self._x.value, self._y.value
+
+    @property
+    def name(self) -> str:
+        return "~".join(self.pair)
+
+    def axis(self, name: str) -> Range1d | None:
+        """The range of a coordinate that this row shows along one of its axes, to be shared."""
+        x, y = self.pair
+        return dict(zip(self.pair, self.figures.axes, strict=True)).get(name) if x != y else None
+
+    def rebuild(self) -> None:
+        """New figures for the chosen coordinates."""
+        x, y = self.pair
+        homes = self.page.comparison.home(x), self.page.comparison.home(y)
+        zoomed = self.page.zoomed(self.name) or (None, None)
+        shared = [self.page.shared_axis(name, self) if x != y else None for name in self.pair]
+        axes = [s or new_axis(home, shown) for s, home, shown in zip(shared, homes, zoomed, strict=True)]
+        self.figures = ProjectionFigures(x, y, *homes, (axes[0], axes[1]), brush=self.session.brush)
+        self.figures.restyle(self.session.palette)
+        self.figures.on_zoom(lambda: with_document(self.page.ranges_changed))
+        self.figures.on_brush(lambda brush: setattr(self.session, "brush", brush))
+        self.figures.on_select(lambda region: with_document(self.session.draw, region))
+        self._maps.object = self.figures.layout
+        self.show_marginals()
+        self.outline()
+        self.refresh()
+
+    def outline(self) -> None:
+        """Draw the borders of the chosen subset."""
+        region = self.session.region
+        self.figures.outline(region)
+        for button in self._turns:
+            button.visible = self._is_here(region)
+
+    def show_marginals(self) -> None:
+        """Draw the distributions of single coordinates, or take them away."""
+        self.marginals = MarginalFigures(self.figures) if self.session.marginals else None
+        self._below.visible = self.marginals is not None
+        self._below.object = self.marginals.layout if self.marginals else None
+        if self.marginals:
+            self.marginals.restyle(self.session.palette)
+        self._say()
+
+    def refresh(self) -> None:
+        """Compute the map of what is now shown."""
+        session = self.session
+        self._asked = self.figures.ranges
+        compute = self.page.comparison.map
+        self._latest.request(later(compute, *self.pair, self._asked, session.region, session.bins, session.form))
+
+    def select(self) -> None:
+        """Show the chosen subset."""
+        self.outline()
+        self.refresh()
+
+    def use_brush(self) -> None:
+        """Let a drag do what the session says."""
+        self.figures.use(self.session.brush)
+
+    def catch_up(self) -> None:
+        """Compute the map anew where other ranges are shown than it was asked for."""
+        if self.figures.ranges != self._asked:
+            self.refresh()
+
+    def reshade(self) -> None:
+        """Draw the same counts in the chosen scale."""
+        if self.result is not None:
+            self.figures.show(self.result, self.session.scale)
+
+    def restyle(self) -> None:
+        """The colours of the chosen theme."""
+        self.figures.restyle(self.session.palette)
+        if self.marginals:
+            self.marginals.restyle(self.session.palette)
+
+    def _show(self, result: SignificanceMap) -> None:
+        self.result = result
+        self.reshade()
+        self._say()
+        self.page.summarise()
+
+    def _say(self) -> None:
+        """What the figures show, in words; the marginal distributions are summed from the map."""
+        if self.result is None or (self.result.x, self.result.y) != self.pair:
+            return
+        if self.marginals:
+            self.marginals.show(self.result)
+        words = map_words(self.result, with_marginals=self.marginals is not None)
+        self._words.object = f'<p class="muted" style="margin:0">{words}</p>'
+
+    def _chosen(self) -> None:
+        self.rebuild()
+        self.page.remember()
+
+    def _is_here(self, region: Region) -> bool:
+        return isinstance(region, Ellipse) and {region.x, region.y} == set(self.pair)
+
+    def _turn(self, angle: float) -> None:
+        """Turn the chosen ellipse in the picture as it is before any zoom."""
+        region = self.session.region
+        if not isinstance(region, Ellipse) or not self._is_here(region):
+            return
+        lengths = dict(zip(self.pair, (high - low for low, high in self.figures.home), strict=True))
+        # Where the ellipse's own first coordinate is drawn up, the picture is its mirror image.
+        sense = 1 if region.x == self.pair[0] else -1
+        self.session.choose(region.turned(sense * angle, (lengths[region.x], lengths[region.y])))
