@@ -53,14 +53,14 @@ def strip(maps: Sequence[SignificanceMap], *, selected: int, total: int, held_ou
     )
 
 
-def map_words(of: SignificanceMap, *, with_marginals: bool) -> str:
+def map_words(of: SignificanceMap, *, with_marginals: bool) -> list[str]:
     """One map in a sentence, and where asked for each of its marginal distributions in another."""
     x, y = COORDINATES[of.x], COORDINATES[of.y]
     parts = [f"{x.label}–{y.label}: {_judged(of, (x.name, y.name))}"]
     if with_marginals:
         along_x, along_y = marginals(of)
         parts += [f"{x.label}: {_judged(along_x, (x.name,))}", f"{y.label}: {_judged(along_y, (y.name,))}"]
-    return ". ".join(parts) + "."
+    return parts
 
 
 def _judged(of: SignificanceMap, names: Sequence[str]) -> str:

@@ -141,6 +141,11 @@ class Session(param.Parameterized):
             return named
         return {**named, free_name(str(region), named): region}
 
+    @property
+    def chosen_name(self) -> str:
+        """What the chosen subset is called; empty for all stars."""
+        return next((name for name, region in self.offered.items() if region == self.region), "")
+
     def name_subsets(self, named: dict[str, Region]) -> None:
         """Replace the named subsets."""
         pairs = [[name, region.to_json()] for name, region in named.items()]

@@ -37,12 +37,16 @@ class SubsetAlgebra(pn.viewable.Viewer):
         self._refresh()
 
     def _refresh(self) -> None:
+        """The first is the chosen subset, the second another one where there is any."""
         names = list(self.session.offered)
         self._card.visible = bool(names)
-        # What was chosen in a list stays so; the second starts as another one than the first.
-        for choice, start in ((self._first, names[:1]), (self._second, names[-1:])):
-            kept = choice.value if choice.value in names else next(iter(start), None)
-            choice.param.update(options=names, value=kept)
+        if not names:
+            return
+        first = next(n for n in (self.session.chosen_name, self._first.value, names[0]) if n in names)
+        others = [n for n in names if n != first] or names
+        second = self._second.value if self._second.value in others else others[-1]
+        self._first.param.update(options=names, value=first)
+        self._second.param.update(options=names, value=second)
 
     def _combined(self) -> None:
         named = self.session.offered

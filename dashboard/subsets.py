@@ -46,8 +46,7 @@ class SubsetPicker(pn.viewable.Viewer):
     @property
     def chosen(self) -> str:
         """Name of the chosen subset."""
-        region = self.session.region
-        return next(name for name, r in self.named.items() if r == region)
+        return self.session.chosen_name or ALL
 
     def _refresh(self) -> None:
         named, chosen = self.named, self.chosen

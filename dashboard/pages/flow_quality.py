@@ -116,19 +116,16 @@ class FlowQuality(pn.viewable.Viewer):
     def _tools(self) -> pn.FlexBox:
         """What drawing does, and what can be added; on a narrow screen below each other."""
         p = self.session.param
-        said = {"margin": (6, 8, 0, 0)}
-        drawing = pn.Row(
-            pn.pane.HTML('<span class="muted">drag</span>', **said),
-            pn.widgets.RadioButtonGroup.from_param(p.brush, label="", margin=0),
-            margin=(0, 20, 8, 0),
-        )
-        combining = pn.Row(
-            pn.pane.HTML('<span class="muted">subset</span>', **said),
-            pn.widgets.RadioButtonGroup.from_param(p.combine, label="", margin=0),
-            margin=(0, 20, 8, 0),
-        )
-        menu = pn.Row(ProjectionMenu(self.session, self.add), margin=(0, 0, 8, 0))
-        return pn.FlexBox(drawing, combining, menu, sizing_mode="stretch_width", margin=0)
+        parts = {
+            "drag": pn.widgets.RadioButtonGroup.from_param(p.brush, label="", margin=0),
+            "subset": pn.widgets.RadioButtonGroup.from_param(p.combine, label="", margin=0),
+            "projection": ProjectionMenu(self.session, self.add),
+        }
+        rows = [
+            pn.Row(pn.pane.HTML(f'<span class="muted">{words}</span>', margin=(6, 8, 0, 0)), part, margin=(0, 20, 8, 0))
+            for words, part in parts.items()
+        ]
+        return pn.FlexBox(*rows, sizing_mode="stretch_width", margin=0)
 
     def zoomed(self, name: str) -> tuple[Interval, Interval] | None:
         """The ranges of a projection that the address holds."""

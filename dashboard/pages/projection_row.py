@@ -148,7 +148,7 @@ class ProjectionRow:
         if self.marginals:
             self.marginals.show(self.result)
         words = map_words(self.result, with_marginals=self.marginals is not None)
-        self._words.object = f'<p class="muted" style="margin:0">{words}</p>'
+        self._words.object = f'<p class="muted" style="margin:0">{"<br>".join(words)}</p>'
 
     def _chosen(self) -> None:
         self.rebuild()

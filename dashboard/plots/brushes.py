@@ -4,6 +4,7 @@ Bokeh has no tool for an ellipse: one is drawn as the rectangle around it, by a 
 """
 
 import math
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,11 +19,9 @@ Line = tuple[list[float], list[float]]
 """x and y of the points of a line."""
 
 # The grey of Bokeh's own icons, which both themes leave as it is.
-_ICON = (
-    "data:image/svg+xml;utf8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' "
-    "stroke='%23a1a6a9' stroke-width='2' stroke-dasharray='3.2 2'%3E"
-    "%3Cellipse cx='12' cy='12' rx='9.5' ry='6.5'/%3E%3C/svg%3E"
-)
+_SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#a1a6a9" stroke-width="2"
+ stroke-dasharray="3 2.4"><ellipse cx="12" cy="12" rx="9" ry="6.5"/></svg>"""
+_ICON = f"data:image/svg+xml;base64,{b64encode(_SVG).decode()}"
 
 
 def new_tools() -> dict[str, Tool]:

@@ -11,7 +11,7 @@ from bokeh.plotting import figure
 from core.diagnostics.residual_maps import SignificanceMap, marginals
 from dashboard.plots.density_maps import ProjectionFigures
 from dashboard.plots.figures import new_figure, restyle
-from dashboard.plots.palette import LIGHT, Palette
+from dashboard.plots.palette import LIGHT, Palette, blend
 
 HISTOGRAM, PULLS = 130, 112
 _LEAST = 5.0
@@ -50,7 +50,7 @@ class _Marginal:
         self.histogram: figure = new_figure(height=HISTOGRAM, y_range=Range1d(0, 1), **common)
         self.pulls: figure = new_figure(height=PULLS, y_range=Range1d(-_LEAST, _LEAST), **common)
         edges = {"left": "left", "right": "right", "bottom": 0, "line_color": None, "source": self._source}
-        self._data = self.histogram.quad(top="data", fill_alpha=0.45, **edges)
+        self._data = self.histogram.quad(top="data", **edges)
         self._flow = self.histogram.step("middle", "flow", mode="center", line_width=1.5, source=self._source)
         self._pull = self.pulls.quad(top="pull", **edges)
         self.pulls.add_layout(self._expected)
@@ -59,7 +59,8 @@ class _Marginal:
             fig.add_tools(HoverTool(renderers=[bars], tooltips=tips, mode="vline"))
             fig.yaxis.ticker = BasicTicker(desired_num_ticks=3)
             fig.xgrid.visible = False
-        self.histogram.xaxis.major_label_text_font_size = "0px"
+        self.histogram.xaxis.visible = False
+        self.histogram.min_border_bottom = 12  # the lowest label of one axis is not over the highest of the other
         self.histogram.yaxis.axis_label, self.pulls.yaxis.axis_label = "stars", "pull [σ]"
         self.pulls.xaxis.axis_label = label
 
@@ -84,7 +85,10 @@ class _Marginal:
         """The colours of a theme."""
         restyle(self.histogram, palette)
         restyle(self.pulls, palette)
-        self.histogram.xaxis.major_label_text_font_size = "0px"
-        self._data.glyph.fill_color = self._pull.glyph.fill_color = palette.muted
+        # Opaque and with a line of the same colour: no seams are seen between the bars.
+        self._data.glyph.update(
+            **dict.fromkeys(("fill_color", "line_color"), blend([palette.panel, palette.muted], 5)[2])
+        )
+        self._pull.glyph.fill_color = palette.muted
         self._flow.glyph.line_color = palette.action
         self._expected.fill_color = palette.line

@@ -18,7 +18,6 @@ from dashboard.plots import density_maps
 from dashboard.plots.brushes import BRUSHES
 from dashboard.plots.density_maps import SCALES, ProjectionFigures, count_stars
 from dashboard.plots.palette import DARK
-from dashboard.projection_menu import pairs_of
 from dashboard.services import BoundedCache, Stars
 
 SUN = SolarPosition()
@@ -111,11 +110,6 @@ def test_the_summary_says_how_good_the_flow_is_and_when_there_is_nothing_to_judg
     assert "No star of this subset is in view" in strip([nobody], selected=0, total=4000)
     assert "No star of this subset is in view" in strip([nobody], selected=9, total=4000)
     assert strip([nobody, good], selected=9, total=4000).count("nan") == 0
-
-
-def test_only_pairs_of_known_coordinates_are_projections():
-    assert pairs_of("x~y,vphi~vR,q~x,x,~,x~y~z,sinb~l") == [("x", "y"), ("vphi", "vR"), ("sinb", "l")]
-    assert pairs_of("") == []
 
 
 def result(data, flow, weight=0.5):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from core.diagnostics.residual_maps import SignificanceMap
-from core.phase_space.region import Expression
+from core.phase_space.region import Ellipse, Expression
 from dashboard.pages.flow_quality import FlowQuality
 from dashboard.plots.palette import DARK
+from dashboard.projection_menu import OTHER, ProjectionMenu, pairs_of
 from dashboard.session import Session, encoded
 
 
@@ -92,3 +93,108 @@ def test_scale_bins_and_theme_change_what_is_drawn(page, session, idle):
     assert idle[-1]().data.shape == (128, 128)
     session.theme = "dark"
     assert page.rows[1].figures.figures[2].background_fill_color == DARK.panel
+
+
+def test_rows_that_share_a_coordinate_share_its_range(page, session, idle):
+    page.add([("x", "z"), ("y", "y")])
+    first, _, third, fourth = page.rows
+    assert first.figures.axes[0] is third.figures.axes[0]
+    assert fourth.figures.axes[0] is not fourth.figures.axes[1]
+    asked = len(idle)
+    first.figures.axes[0].update(start=-0.5, end=0.25)
+    page.ranges_changed()
+    assert [compute().x for compute in idle[asked:]] == ["x", "x"]  # the other rows are as they were
+    assert third.figures.ranges[0] == (-0.5, 0.25)
+    page.ranges_changed()
+    assert len(idle) == asked + 2
+    session.linked = False
+    assert third.figures.ranges[0] == (-0.5, 0.25)
+    first.figures.axes[0].update(start=-0.125, end=0.25)
+    page.ranges_changed()
+    assert third.figures.ranges[0] == (-0.5, 0.25)
+    session.linked = True
+    assert first.figures.axes[0] is third.figures.axes[0]
+
+
+def test_another_coordinate_is_shown_in_the_range_of_the_others(page, idle):
+    page.rows[0].figures.axes[1].update(start=-0.25, end=0.25)
+    page.rows[1]._x.value = "y"
+    assert page.rows[1].figures.axes[0] is page.rows[0].figures.axes[1]
+    assert idle[-1]().x_range == (-0.25, 0.25)
+
+
+def test_marginals_are_there_when_asked_for_and_are_sums_of_the_map(page, session, idle):
+    work(page, idle)
+    row = page.rows[0]
+    assert not row._below.visible
+    session.marginals = True
+    assert row._below.visible
+    along_x, along_y = row.marginals._marginals
+    np.testing.assert_array_equal(along_x._source.data["data"], row.result.data.sum(0))
+    np.testing.assert_array_equal(along_y._source.data["flow"], row.result.flow.sum(1))
+    assert along_y.pulls.x_range is row.figures.axes[1]
+    assert row._words.object.count("rms") == 3
+    session.theme = "dark"
+    assert along_x.pulls.background_fill_color == DARK.panel
+    session.choose(Expression("z > 0"))
+    work(page, idle)
+    np.testing.assert_array_equal(along_x._source.data["data"], row.result.data.sum(0))
+    session.marginals = False
+    assert not row._below.visible
+    assert row._words.object.count("rms") == 1
+
+
+def test_the_words_of_a_row_follow_its_map(page, session, idle):
+    work(page, idle)
+    assert "x–y: 2\u202f000 stars, rms " in page.rows[0]._words.object
+    assert "stars <strong>2\u202f000</strong></span>" in page._strip.object
+    assert "held-out ln f <strong>\u221215.25</strong> nat per star" in page._strip.object
+    session.choose(Expression("z > 0"))
+    work(page, idle)
+    inside = int((page.comparison.data.w[:, 2] > 0).sum())
+    assert f"x–y: {inside:,} stars".replace(",", "\u202f") in page.rows[0]._words.object
+    assert f"<strong>{inside:,}</strong> of 2,000".replace(",", "\u202f") in page._strip.object
+    session.choose(Expression("r > 9"))
+    work(page, idle)
+    assert "no stars in view" in page.rows[0]._words.object
+
+
+def test_the_menu_offers_what_is_not_there(page, session, idle):
+    menu = ProjectionMenu(session, page.add)
+    assert menu.chosen == [("vphi", "vR"), ("l", "sinb")]
+    menu._button.clicks += 1
+    assert session.projections == "x~y,vx~vy,vphi~vR,l~sinb"
+    assert "vR–vφ" not in menu._choice.options  # it is there, the other way round
+    while menu._choice.value != OTHER:
+        menu._button.clicks += 1
+    for _ in range(2):
+        menu._button.clicks += 1
+    pairs = [frozenset(row.pair) for row in page.rows]
+    assert len(set(pairs)) == len(pairs) == 9
+
+
+def test_the_brush_is_one_for_all_rows_and_the_page(page, session):
+    page.rows[0].figures._brushes["lasso"].active = True
+    assert session.brush == page.rows[1].figures.brush == "lasso"
+    session.brush = "ellipse"
+    assert {row.figures.brush for row in page.rows} == {"ellipse"}
+    assert all(row.figures._brushes["ellipse"].active for row in page.rows)
+
+
+def test_the_chosen_ellipse_is_turned_where_it_is_drawn(page, session, idle):
+    ellipse = Ellipse("y", "x", (0.0, 0.1), (0.5, 0.25))
+    assert not any(button.visible for row in page.rows for button in row._turns)
+    session.choose(ellipse)
+    assert [button.visible for row in page.rows for button in row._turns] == [True, True, False, False]
+    left, right = page.rows[0]._turns
+    for _ in range(3):
+        left.clicks += 1
+    assert session.region.angle == pytest.approx(-15 % 180, abs=0.5)  # the axes of a ball are alike within a percent
+    for _ in range(3):
+        right.clicks += 1
+    np.testing.assert_allclose(session.region.half_axes, ellipse.half_axes)
+
+
+def test_only_pairs_of_known_coordinates_are_projections():
+    assert pairs_of("x~y,vphi~vR,q~x,x,~,x~y~z,sinb~l") == [("x", "y"), ("vphi", "vR"), ("sinb", "l")]
+    assert pairs_of("") == []

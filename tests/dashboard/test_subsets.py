@@ -1,13 +1,20 @@
 """Subsets are drawn, typed, named and removed; none is lost, and a fit takes the one that is shown."""
 
+import html
+import re
+
 import panel as pn
 import pytest
 
 from core.config import preset
+from core.flow.halves import fewest_stars, shortage
+from core.phase_space.coordinates import COORDINATES
+from core.phase_space.expression import FUNCTIONS
 from core.phase_space.region import Box, Everything, Expression, Polygon
 from dashboard.pages.retraining import Retraining
 from dashboard.retrain import RetrainButton, cost
 from dashboard.session import Session
+from dashboard.subset_algebra import SubsetAlgebra
 from dashboard.subsets import ALL, SubsetPicker
 
 BOX = Box((("x", 0.0, 0.5),))
@@ -97,6 +104,62 @@ def test_a_removed_subset_is_gone_and_all_stars_are_chosen(picker, session):
 
 
 @pytest.fixture
+def algebra(session):
+    return SubsetAlgebra(session)
+
+
+def combine(algebra, first, operator, second):
+    algebra._first.value, algebra._operator.value, algebra._second.value = first, operator, second
+    algebra._combined()
+
+
+def test_any_two_subsets_make_a_third(algebra, picker, session, stars):
+    assert not algebra._card.visible
+    session.name_subsets({"slab": BOX})
+    session.choose(LASSOS[0])
+    assert algebra._card.visible
+    lasso = "lasso in x–y"
+    for operator, region in {"and": BOX & LASSOS[0], "or": BOX | LASSOS[0], "and not": BOX & ~LASSOS[0]}.items():
+        combine(algebra, "slab", operator, lasso)
+        assert session.region == region
+        assert picker.chosen == f"slab {operator} ({lasso})"
+    assert {"slab", lasso} <= set(session.named)
+    combine(algebra, "slab", "and not", f"slab or ({lasso})")
+    assert stars.mask(session.region).sum() == 0
+    assert "It holds no star" in picker._words.object
+    counts = {name: int(stars.mask(region).sum()) for name, region in session.named.items()}
+    both, either = (counts[f"slab {operator} ({lasso})"] for operator in ("and", "or"))
+    assert both + either == counts["slab"] + counts[lasso]
+
+
+def test_the_rest_of_a_subset_is_a_subset_and_twice_it_is_the_first(algebra, picker, session, stars):
+    session.choose(BOX)
+    algebra._first.value = "0 < x < 0.5"
+    algebra._inverted()
+    assert (picker.chosen, session.region) == ("not (0 < x < 0.5)", ~BOX)
+    assert stars.mask(BOX).sum() + stars.mask(~BOX).sum() == len(stars)
+    algebra._first.value = picker.chosen
+    algebra._inverted()
+    assert (picker.chosen, session.region) == ("0 < x < 0.5", BOX)
+    assert len(session.named) == 2
+
+
+def test_a_name_that_is_taken_by_another_region_gets_a_number(algebra, picker, session):
+    session.name_subsets({"a": BOX, "not a": LASSOS[0]})
+    algebra._first.value = "a"
+    algebra._inverted()
+    assert session.named == {"a": BOX, "not a": LASSOS[0], "not a (2)": ~BOX}
+
+
+def test_the_help_names_every_coordinate_and_its_examples_are_subsets(picker, stars):
+    words = html.unescape("".join(pane.object for pane in picker.__panel__().select(pn.pane.HTML)))
+    assert all(f"<code>{name}</code>" in words for name in (*COORDINATES, *FUNCTIONS))
+    examples = [e for e in re.findall("<code>(.*?)</code>", words) if "<" in e]
+    assert len(examples) == 2
+    assert all(0 < stars.mask(Expression(example)).sum() < len(stars) for example in examples)
+
+
+@pytest.fixture
 def button(session, services, run, picker):
     return RetrainButton(session, services, run, picker, lambda run: None)
 
@@ -108,6 +171,9 @@ def test_retraining_tells_its_cost_or_why_it_cannot_be(button, session, run):
     session.choose(Expression("r < 0.6"))
     assert (button._button.label, button._button.disabled) == ("Retrain on this subset", True)
     assert "stars are too few: each half needs 256 to train on and gets " in button._words.object
+    needed = fewest_stars(config.flow)
+    assert f"Choose {needed} or more." in button._words.object
+    assert (shortage(needed - 1, None, config.flow) is None, shortage(needed, None, config.flow)) == (False, None)
     session.choose(Expression("r < 0.9"))
     assert not button._button.disabled
 
