@@ -51,6 +51,14 @@ def free_name(wanted: str, taken: Container[str]) -> str:
     return next(name for name in chain([wanted], numbered) if name not in taken)
 
 
+def _written(region: Region) -> str:
+    return "" if isinstance(region, Everything) else encoded(region.to_json())
+
+
+def _all_written(named: Mapping[str, Region]) -> str:
+    return encoded([[name, region.to_json()] for name, region in named.items()]) if named else ""
+
+
 class Session(param.Parameterized):
     """The choices of one session, all of them in the address of the page."""
 
@@ -106,8 +114,7 @@ class Session(param.Parameterized):
 
     def choose(self, region: Region) -> None:
         """Choose a subset."""
-        everything = isinstance(region, Everything)
-        self.subset = "" if everything else encoded(region.to_json())
+        self.subset = _written(region)
 
     def draw(self, region: Region) -> None:
         """Choose what was drawn, combined with the chosen subset as the session says."""
@@ -148,8 +155,12 @@ class Session(param.Parameterized):
 
     def name_subsets(self, named: dict[str, Region]) -> None:
         """Replace the named subsets."""
-        pairs = [[name, region.to_json()] for name, region in named.items()]
-        self.subsets = encoded(pairs) if pairs else ""
+        self.subsets = _all_written(named)
+
+    def revise(self, region: Region) -> None:
+        """Put ``region`` in the place of the chosen subset, under the name that it has."""
+        named = {name: region if old == self.region else old for name, old in self.named.items()}
+        self.param.update(subset=_written(region), subsets=_all_written(named))
 
     @property
     def palette(self) -> Palette:

@@ -26,7 +26,8 @@ class SubsetPicker(pn.viewable.Viewer):
         self.session, self.stars = session, stars
         fill = {"sizing_mode": "stretch_width", "margin": (4, 0)}
         self._algebra = SubsetAlgebra(session)
-        self._list = pn.widgets.RadioBoxGroup(**fill)
+        # Names may be long: they go on in the next line.
+        self._list = pn.widgets.RadioBoxGroup(stylesheets=["label { white-space: normal; }"], **fill)
         self._words = text()
         self._typed = pn.widgets.TextInput(placeholder="abs(z) < 0.1 & vphi > 200", **fill)
         self._rename = pn.widgets.TextInput(placeholder="rename it", visible=False, **fill)

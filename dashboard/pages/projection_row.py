@@ -43,7 +43,7 @@ class ProjectionRow:
         self.view = card(self._head(), pictures, self._words)
         self.rebuild()
 
-    def _head(self) -> pn.Row:
+    def _head(self) -> pn.FlexBox:
         buttons = {
             "Turn left": lambda event: self._turn(_STEP),
             "Turn right": lambda event: self._turn(-_STEP),
@@ -54,7 +54,8 @@ class ProjectionRow:
             button.on_click(pressed)
         self._turns = made[:2]
         between = pn.pane.HTML('<span class="muted">against</span>', margin=(6, 8, 0, 4))
-        return pn.Row(self._x, between, self._y, pn.HSpacer(), *made, sizing_mode="stretch_width", margin=0)
+        pair, actions = pn.Row(self._x, between, self._y, margin=0), pn.Row(*made, margin=0)
+        return pn.FlexBox(pair, actions, justify_content="space-between", sizing_mode="stretch_width", margin=0)
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -165,4 +166,4 @@ class ProjectionRow:
         lengths = dict(zip(self.pair, (high - low for low, high in self.figures.home), strict=True))
         # Where the ellipse's own first coordinate is drawn up, the picture is its mirror image.
         sense = 1 if region.x == self.pair[0] else -1
-        self.session.choose(region.turned(sense * angle, (lengths[region.x], lengths[region.y])))
+        self.session.revise(region.turned(sense * angle, (lengths[region.x], lengths[region.y])))

@@ -86,7 +86,7 @@ def test_marginals_come_and_go_and_a_link_brings_them_back(tab: Tab, server: Das
     _open(tab, server)
     sources = f"{_ON_PAGE}.filter(m => m.type === 'ColumnDataSource' && m.data.pull)"
     assert tab.page.evaluate(f"{sources}.length") == 0
-    tab.page.get_by_label("marginals with pulls").check()
+    tab.page.get_by_role("checkbox").first.check()
     tab.page.wait_for_function(f"{sources}.length === 6 && {sources}.every(m => m.data.data.length === 128)")
     sums = tab.page.evaluate(f"{sources}.map(m => [...m.data.data].reduce((a, b) => a + b, 0))")
     whole = [values["data"] for values in tab.images()]
@@ -95,7 +95,7 @@ def test_marginals_come_and_go_and_a_link_brings_them_back(tab: Tab, server: Das
     tab.open(tab.page.url)
     tab.wait_for_text("expected")
     tab.page.wait_for_function(f"{sources}.length === 6")
-    tab.page.get_by_label("marginals with pulls").uncheck()
+    tab.page.get_by_role("checkbox").first.uncheck()
     tab.page.wait_for_function(f"{sources}.length === 0")
 
 

@@ -94,6 +94,14 @@ def test_a_subset_is_renamed_but_not_to_a_name_that_is_taken(picker, session, no
     assert len(notifications) == 2
 
 
+def test_a_subset_that_is_revised_keeps_its_name_and_leaves_none_behind(picker, session):
+    session.name_subsets({"first": BOX, "second": LASSOS[0]})
+    session.choose(BOX)
+    session.revise(LASSOS[1])
+    assert session.named == {"first": LASSOS[1], "second": LASSOS[0]}
+    assert (picker.chosen, session.region) == ("first", LASSOS[1])
+
+
 def test_a_removed_subset_is_gone_and_all_stars_are_chosen(picker, session):
     session.name_subsets({"first": BOX, "second": LASSOS[0]})
     session.choose(BOX)

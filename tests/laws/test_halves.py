@@ -9,7 +9,7 @@ from small_runs import TINY
 from core import mocks
 from core.config import FEWEST_STARS, preset
 from core.errors import TrainingError
-from core.flow.halves import FEWEST_HELD_OUT, shortage, split
+from core.flow.halves import FEWEST_HELD_OUT, fewest_stars, shortage, split
 from core.flow.training import flow_trainer
 from core.phase_space.region import Shell
 from core.phase_space.sample import PhaseSpaceSample
@@ -75,6 +75,15 @@ def test_what_is_accepted_trains_with_any_seed(longest, held_out, halves):
         elif not longest:
             kept = round(held_out * stars)
             assert kept < FEWEST_HELD_OUT or (stars - kept) // 2 * (1 if halves else 2) < FEWEST_STARS
+
+
+@pytest.mark.parametrize("halves", [True, False])
+@pytest.mark.parametrize("held_out", [0.001, 0.05, 0.5])
+def test_from_the_fewest_stars_on_any_number_is_accepted(held_out, halves):
+    config = preset("quick", {"flow.held_out": held_out, "flow.halves": halves}).flow
+    fewest = fewest_stars(config)
+    assert shortage(fewest - 1, None, config)
+    assert not any(shortage(stars, None, config) for stars in range(fewest, fewest + 2000))
 
 
 @pytest.mark.parametrize(
