@@ -45,8 +45,8 @@ class ProjectionRow:
 
     def _head(self) -> pn.FlexBox:
         buttons = {
-            "Turn left": lambda event: self._turn(_STEP),
-            "Turn right": lambda event: self._turn(-_STEP),
+            "Turn ellipse left": lambda event: self._turn(_STEP),
+            "Turn ellipse right": lambda event: self._turn(-_STEP),
             "Remove": lambda event: self.page.remove(self),
         }
         made = [pn.widgets.Button(label=label, color="light", margin=0, align="end") for label in buttons]

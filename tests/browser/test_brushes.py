@@ -49,7 +49,7 @@ def test_an_ellipse_selects_in_every_panel_and_can_be_turned(tab: Tab, server: D
     expected = _inside(server, drawn)
     _wait_for_stars(tab, expected)
     assert tab.page.get_by_text(f"x–y: {expected:,} stars".replace(",", "\u202f")).count() == 1
-    tab.page.get_by_role("button", name="Turn left").first.press("Enter")
+    tab.page.get_by_role("button", name="Turn ellipse left").first.press("Enter")
     tab.wait_for_counts(lambda counts: counts[0]["data"] != expected)
     turned = _region(tab)
     _wait_for_stars(tab, _inside(server, turned))
