@@ -37,15 +37,20 @@ def new_tools() -> dict[str, Tool]:
 def drawn_region(geometry: Mapping[str, Any], x: str, y: str, *, brush: str) -> Region | None:
     """The region of the coordinates ``x`` and ``y`` that a gesture encloses; None where it encloses nothing."""
     if geometry.get("type") == "rect":
-        (x0, x1), (y0, y1) = (sorted(float(geometry[k]) for k in ends) for ends in (("x0", "x1"), ("y0", "y1")))
+        (x0, x1), (y0, y1) = (sorted(_short(geometry[k]) for k in ends) for ends in (("x0", "x1"), ("y0", "y1")))
         if x0 == x1 or y0 == y1:
             return None
         if brush == "ellipse":
             return Ellipse(x, y, ((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2))
         return Box(((x, x0, x1), (y, y0, y1)))
     if geometry.get("type") == "poly" and len(geometry["x"]) >= 3:
-        return Polygon(x, y, tuple((float(a), float(b)) for a, b in zip(geometry["x"], geometry["y"], strict=True)))
+        return Polygon(x, y, tuple((_short(a), _short(b)) for a, b in zip(geometry["x"], geometry["y"], strict=True)))
     return None
+
+
+def _short(value: float) -> float:
+    """A coordinate of the mouse to seven digits: far finer than a pixel, and a lasso's address stays half as long."""
+    return float(f"{value:.7g}")
 
 
 def outline(region: Region, x: str, y: str) -> Line:

@@ -21,6 +21,7 @@ def _subset(tab: Tab) -> dict[str, object]:
 def test_box_filters_every_projection_to_the_right_stars(tab: Tab, server: DashboardServer) -> None:
     run = open_run(EMBEDDED_RUNS / server.directory("demonstration"))
     tab.open(f"{server.url}?run={run.path.name}")
+    tab.wait_for_text("expected")
     before = tab.images_when_settled()
     tab.drag(0, (0.3, 0.3), (0.6, 0.7))
     tab.page.wait_for_function("location.search.includes('subset')")
