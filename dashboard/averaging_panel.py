@@ -25,7 +25,7 @@ from dashboard.forms import widget
 from dashboard.plots.volumes import legend, volume_sketches
 from dashboard.services import Services
 from dashboard.session import Session, decoded, encoded
-from dashboard.widgets import Latest, caption, card, later, text, with_document
+from dashboard.widgets import Latest, caption, card, later, text, unseen, with_document
 
 _LENGTHS = tuple(f"{PREFIX}{name}" for name in ("inner", "outer", "slab", "height"))
 
@@ -61,7 +61,11 @@ class AveragingPanel(pn.viewable.Viewer):
         self._baryons = pn.widgets.Select(label="baryons subtracted for ρDM", **fill)
         self._baryons.param.watch(lambda event: self._set(KEY, event.new), "value")
         self._file = pn.widgets.FileInput(
-            accept=".toml", sizing_mode="stretch_width", margin=(2, 0, 6, 0), stylesheets=[_FILE_BUTTON]
+            accept=".toml",
+            sizing_mode="stretch_width",
+            margin=(2, 0, 6, 0),
+            stylesheets=[_FILE_BUTTON],
+            **unseen("a model of the baryons, a TOML file"),
         )
         self._file.param.watch(self._uploaded, "value")
         self._reset = pn.widgets.Button(label="Reset to the run's own", sizing_mode="stretch_width", margin=(6, 0))

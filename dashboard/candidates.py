@@ -12,7 +12,7 @@ from dashboard.plots.palette import Palette
 from dashboard.run_picker import run_options
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import caption, swatch
+from dashboard.widgets import caption, swatch, unseen
 
 LETTERS = "ABCD"
 """What the runs are called on the page; with more of them no picture is large enough to be compared."""
@@ -84,7 +84,10 @@ class CandidatePicker(pn.viewable.Viewer):
         offered = {label: key for label, key in options.items() if key not in others}
         if candidate.name not in offered.values():
             offered = {candidate.name: candidate.name, **offered}
-        choice = pn.widgets.Select(options=offered, value=candidate.name, sizing_mode="stretch_width", margin=(4, 0))
+        label = unseen(f"run {candidate.letter}")
+        choice = pn.widgets.Select(
+            options=offered, value=candidate.name, sizing_mode="stretch_width", margin=(4, 0), **label
+        )
         before, after = self._names[:place], self._names[place + 1 :]
         choice.param.watch(lambda event: self._choose([*before, event.new, *after]), "value")
         remove = pn.widgets.Button(label="Remove", color="light", margin=(4, 0), disabled=len(self._names) < 2)

@@ -40,7 +40,7 @@ def quality_cells(run: Run) -> dict[str, str]:
 def columns_table(heads: Sequence[str], columns: Sequence[Mapping[str, str]]) -> str:
     """A column of cells for every head, with a line for every name that any of them has; all of it HTML."""
     names = dict.fromkeys(name for column in columns for name in column)
-    rows = ["<tr><th></th>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
+    rows = ["<tr><td></td>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
     rows += [
         f"<tr><td>{html.escape(name)}</td>"
         + "".join(f"<td>{column.get(name, '–')}</td>" for column in columns)

@@ -31,7 +31,7 @@ def _table(summary: FlowSummary) -> str:
     verdict = f'<span class="caution">differs at {html.escape(", ".join(wrong))}</span>'
     if not wrong:
         verdict = '<span class="good">agrees everywhere</span>'
-    heads = ("gradient of ln n along", "stars [kpc⁻¹]", "flow [kpc⁻¹]", "difference", "")
+    heads = ("gradient of ln n along", "stars [kpc⁻¹]", "flow [kpc⁻¹]", "difference", "verdict")
     rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>", *map(_row, summary.slopes)]
     lines.append(f"<p>Density of stars against star counts: {verdict}</p>")
     return "".join(lines) + f'<table class="numbers">{"".join(rows)}</table>'

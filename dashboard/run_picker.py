@@ -14,7 +14,7 @@ from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
 from dashboard.parent_link import ParentButton, WithParent, alone
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.widgets import caption, facts, grouped, number, text
+from dashboard.widgets import caption, facts, grouped, number, text, unseen
 
 
 def run_facts(run: Run) -> dict[str, str]:
@@ -94,6 +94,7 @@ class RunPicker(pn.viewable.Viewer):
         self._choice = pn.widgets.Select(
             options=run_options(runs.values()),
             value=chosen if chosen in runs else None,
+            **unseen("run"),
             sizing_mode="stretch_width",
             margin=(4, 0),
         )

@@ -16,6 +16,7 @@ from core.catalog.store import CatalogueStore
 from core.jobs.status import run_status
 from core.runs.registry import Run, runs_root
 from dashboard.failures import alert, notify
+from dashboard.guide import GUIDE
 from dashboard.pages.compare import Compare
 from dashboard.pages.flow_quality import FlowQuality
 from dashboard.pages.potential_slices import PotentialSlices
@@ -53,7 +54,9 @@ def build() -> pn.Template:
     if pn.state.location is not None:
         pn.state.location.sync(session, Session.in_address(), on_error=session.take)
     shell = pn.Template((ASSETS / "shell.html").read_text(encoding="utf-8"), design=Calm, location=True)
-    shell.add_variable("shell_css", (ASSETS / "shell.css").read_text(encoding="utf-8"))
+    for name in ("shell.css", "accessible.js", "guide.js", "figures.js"):
+        shell.add_variable(name.replace(".", "_"), (ASSETS / name).read_text(encoding="utf-8"))
+    shell.add_variable("guide", GUIDE[session.page])
     shell.add_variable("pages", list(PAGES.items()))
     shell.add_variable("page", session.page)
     shell.add_variable("page_title", PAGES[session.page])

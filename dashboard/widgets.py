@@ -50,6 +50,11 @@ def card(*content: Any, flex: str = "", **options: Any) -> pn.Column:
     return pn.Column(*content, styles=styles, **{"sizing_mode": "stretch_width", "margin": (0, 0, 12, 0), **options})
 
 
+def unseen(label: str) -> dict[str, Any]:
+    """Options of a widget whose label is read aloud and not seen, because its place says what it is."""
+    return {"label": label, "css_classes": ["unseen-label"]}
+
+
 def empty(title: str, advice: str) -> pn.pane.HTML:
     """What a page shows instead of nothing: what is missing and what to do."""
     return text(f'<div class="empty"><h2>{html.escape(title)}</h2><p>{html.escape(advice)}</p></div>')

@@ -86,4 +86,4 @@ class Tab:
         self.page.mouse.up()
 
     def wait_for_text(self, text: str, timeout: float = 30) -> None:
-        self.page.get_by_text(text).first.wait_for(timeout=1000 * timeout)
+        self.page.get_by_text(text).filter(visible=True).first.wait_for(timeout=1000 * timeout)

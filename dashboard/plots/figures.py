@@ -12,6 +12,10 @@ from dashboard.plots.palette import Palette
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
+DECORATION = "decoration"
+"""Tag of renderers that hold no numbers, which are left out where those of a figure are saved."""
+
+
 def new_figure(**options: Any) -> figure:
     """An empty figure without decoration; ranges reported 100 ms after a zoom ends instead of 500."""
     return figure(

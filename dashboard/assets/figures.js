@@ -1,0 +1,147 @@
+// The figures of the page as files: SVG as Bokeh draws it, PNG at three times its size, PDF by the browser's printer,
+// and the numbers in them as CSV. All of it happens in the browser, with what is drawn at this moment.
+
+(() => {
+  const SCALE = 3;
+  const DECORATION = "decoration"; // the tag of what is drawn but is no number: see plots/figures.py
+
+  const views = () => {
+    const found = [];
+    const visit = (view) => {
+      if (view.model?.type === "Figure" && view.el.getClientRects().length) found.push(view);
+      for (const child of view.child_views ?? []) visit(child);
+    };
+    for (const root of window.Bokeh?.index?.roots ?? []) visit(root);
+    return found;
+  };
+
+  const axes = (view) => {
+    const label = (axis) => (typeof axis?.axis_label === "string" ? axis.axis_label : "");
+    const [x, y] = [label(view.model.below[0]), label(view.model.left[0])];
+    return x && y ? `${y} against ${x}` : x || y;
+  };
+
+  // A panel of a row has the labels of the row's first panel, whose ranges it shares.
+  const name = (view, all) => {
+    const first = all.find((other) => other.model.y_range === view.model.y_range && other.model.left[0]?.axis_label);
+    const title = view.model.title?.text ?? "";
+    return [title, axes(view).includes(" against ") ? axes(view) : axes(first ?? view)].filter(Boolean).join(" · ");
+  };
+
+  const slug = (words) => words.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+
+  const svg = async (view) => (await view.export("svg", false).to_blob()).text();
+
+  const size = (view) => [Math.round(view.bbox.width), Math.round(view.bbox.height)];
+
+  const png = async (view, scale = SCALE) => {
+    const [width, height] = size(view);
+    const image = new Image();
+    image.src = URL.createObjectURL(new Blob([await svg(view)], { type: "image/svg+xml" }));
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), { width: scale * width, height: scale * height });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    URL.revokeObjectURL(image.src);
+    return new Promise((done) => canvas.toBlob(done, "image/png"));
+  };
+
+  const print = async (view, title) => {
+    const [width, height] = size(view);
+    const frame = Object.assign(document.createElement("iframe"), { title, className: "printed" });
+    const style = `@page { size: ${width}px ${height}px; margin: 0 } body { margin: 0 } svg { display: block }`;
+    frame.srcdoc = `<title>${title}</title><style>${style}</style>${await svg(view)}`;
+    document.body.append(frame);
+    await new Promise((done) => frame.addEventListener("load", done, { once: true }));
+    frame.contentWindow.addEventListener("afterprint", () => frame.remove());
+    frame.contentWindow.print();
+  };
+
+  const cell = (value) => (value === null || Number.isNaN(value) ? "" : /[",\n]/.test(value) ? JSON.stringify(value) : value);
+
+  const isImage = (value) => ArrayBuffer.isView(value?.[0]) && value[0].shape?.length === 2;
+
+  // An image as one line for each pixel: the middle of it, and every image on the same grid. Where there are counts, the
+  // shades that they are drawn in are left out.
+  const pixels = (data) => {
+    const wanted = ([key, column]) => isImage(column) && column[0].length > 1 && !(`${key}_count` in data);
+    const images = Object.entries(data).filter(wanted);
+    if (!images.length) return [];
+    const [rows, columns] = images[0][1][0].shape;
+    const same = images.filter(([, [image]]) => image.shape[0] === rows && image.shape[1] === columns);
+    const lines = [["x", "y", ...same.map(([key]) => key)]];
+    const [x, y, width, height] = ["x", "y", "dw", "dh"].map((key) => data[key][0]);
+    for (let i = 0; i < rows; i++)
+      for (let j = 0; j < columns; j++) {
+        const place = [x + ((j + 0.5) * width) / columns, y + ((i + 0.5) * height) / rows];
+        lines.push([...place, ...same.map(([, [image]]) => image[i * columns + j])]);
+      }
+    return lines;
+  };
+
+  const plain = (data) => {
+    const columns = Object.entries(data).filter(([, column]) => column.length && !(column[0] instanceof Object));
+    const lines = [columns.map(([key]) => key)];
+    const length = Math.max(0, ...columns.map(([, column]) => column.length));
+    for (let i = 0; i < length; i++) lines.push(columns.map(([, column]) => column[i] ?? ""));
+    return length ? lines : [];
+  };
+
+  // Every set of numbers that the figure draws, once, with an empty line between two.
+  const csv = (view) => {
+    const drawn = view.model.renderers.filter((r) => r.visible && r.data_source && !r.tags.includes(DECORATION));
+    const sources = new Set(drawn.map((renderer) => renderer.data_source));
+    const tables = [...sources].map(({ data }) => {
+      const columns = data instanceof Map ? Object.fromEntries(data) : data;
+      return Object.values(columns).some(isImage) ? pixels(columns) : plain(columns);
+    });
+    return tables
+      .filter((table) => table.length)
+      .map((table) => table.map((line) => line.map(cell).join(",")).join("\n"))
+      .join("\n\n")
+      .concat("\n");
+  };
+
+  const save = (blob, file) => {
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: file });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+
+  const kinds = {
+    PNG: async (view, title) => save(await png(view), `${slug(title)}.png`),
+    SVG: async (view, title) => save(new Blob([await svg(view)], { type: "image/svg+xml" }), `${slug(title)}.svg`),
+    PDF: print,
+    CSV: (view, title) => save(new Blob([csv(view)], { type: "text/csv" }), `${slug(title)}.csv`),
+  };
+  const meanings = {
+    PNG: "an image at three times its size on the screen",
+    SVG: "a vector figure",
+    PDF: "a vector figure, by the browser's own printer: choose Save as PDF",
+    CSV: "the numbers that are drawn",
+  };
+
+  const entry = (view, title) => {
+    const item = document.createElement("li");
+    const picture = Object.assign(document.createElement("img"), { alt: "", width: 96 });
+    png(view, 1).then((blob) => (picture.src = URL.createObjectURL(blob)));
+    picture.addEventListener("load", () => URL.revokeObjectURL(picture.src));
+    item.append(picture, Object.assign(document.createElement("span"), { textContent: title }));
+    for (const [kind, act] of Object.entries(kinds)) {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: kind });
+      button.title = meanings[kind];
+      button.setAttribute("aria-label", `${title} as ${kind}, ${meanings[kind]}`);
+      button.addEventListener("click", () => act(view, title));
+      item.append(button);
+    }
+    return item;
+  };
+
+  const dialog = document.getElementById("figures");
+  document.getElementById("show-figures").addEventListener("click", () => {
+    const all = views();
+    const list = dialog.querySelector("ul");
+    list.replaceChildren(...all.map((view) => entry(view, name(view, all) || "figure")));
+    dialog.querySelector("p").hidden = all.length > 0;
+    dialog.showModal();
+  });
+})();
