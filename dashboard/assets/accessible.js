@@ -1,5 +1,6 @@
-// Names for those parts of Bokeh's widgets that it leaves without one: what a screen reader says of a slider's handle, of
-// the arrows of a number field, of a box to tick. Given anew when the document changes, because parts come and go.
+// Names for those parts of Bokeh's documents that it leaves without one: what a screen reader says of a slider's handle,
+// of the arrows of a number field, of a box to tick, of a figure. Given anew when the document changes, because parts come
+// and go.
 
 (() => {
   const plain = (words) => (words ?? "").replace(/[:\s]+$/, "");
@@ -20,6 +21,7 @@
 
   const name = () => {
     for (const root of window.Bokeh.index.roots) visit(root);
+    window.nameFigures();
   };
 
   const follow = () => {

@@ -3,6 +3,7 @@
 
 (() => {
   const SCALE = 3;
+  const MENTIONED = 4; // sets of numbers that are read aloud
   const DECORATION = "decoration"; // the tag of what is drawn but is no number: see plots/figures.py
 
   const views = () => {
@@ -26,6 +27,26 @@
     const first = all.find((other) => other.model.y_range === view.model.y_range && other.model.left[0]?.axis_label);
     const title = view.model.title?.text ?? "";
     return [title, axes(view).includes(" against ") ? axes(view) : axes(first ?? view)].filter(Boolean).join(" · ");
+  };
+
+  // What a screen reader says of a figure: its name, how many numbers it holds and between what values they lie.
+  const summary = (view, all) => {
+    const parts = tables(view).map(({ shown, heads, lines }) => {
+      const column = heads.indexOf(shown);
+      const values = lines.map((line) => line[column]).filter((v) => typeof v === "number" && Number.isFinite(v));
+      const [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+      return values.length && `${values.length} values of ${shown} from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
+    });
+    return [name(view, all) || "figure", ...parts.filter(Boolean).slice(0, MENTIONED)].join("; ");
+  };
+
+  window.nameFigures = () => {
+    const all = views();
+    for (const view of all)
+      if (!("aria-label" in Object.fromEntries(Object.entries(view.model.html_attributes ?? {})))) {
+        view.el.setAttribute("role", "img");
+        view.el.setAttribute("aria-label", summary(view, all));
+      }
   };
 
   const slug = (words) => words.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
@@ -62,43 +83,46 @@
 
   // An image as one line for each pixel: the middle of it, and every image on the same grid. Where there are counts, the
   // shades that they are drawn in are left out.
-  const pixels = (data) => {
-    const wanted = ([key, column]) => isImage(column) && column[0].length > 1 && !(`${key}_count` in data);
-    const images = Object.entries(data).filter(wanted);
-    if (!images.length) return [];
+  const pixels = (data, field) => {
+    const counted = (key) => `${key}_count` in data;
+    const images = Object.entries(data).filter(([key, column]) => isImage(column) && column[0].length > 1 && !counted(key));
+    if (!images.length) return null;
     const [rows, columns] = images[0][1][0].shape;
     const same = images.filter(([, [image]]) => image.shape[0] === rows && image.shape[1] === columns);
-    const lines = [["x", "y", ...same.map(([key]) => key)]];
     const [x, y, width, height] = ["x", "y", "dw", "dh"].map((key) => data[key][0]);
+    const lines = [];
     for (let i = 0; i < rows; i++)
       for (let j = 0; j < columns; j++) {
         const place = [x + ((j + 0.5) * width) / columns, y + ((i + 0.5) * height) / rows];
         lines.push([...place, ...same.map(([, [image]]) => image[i * columns + j])]);
       }
-    return lines;
+    return { shown: counted(field) ? `${field}_count` : field, heads: ["x", "y", ...same.map(([key]) => key)], lines };
   };
 
   const plain = (data) => {
-    const columns = Object.entries(data).filter(([, column]) => column.length && !(column[0] instanceof Object));
-    const lines = [columns.map(([key]) => key)];
-    const length = Math.max(0, ...columns.map(([, column]) => column.length));
-    for (let i = 0; i < length; i++) lines.push(columns.map(([, column]) => column[i] ?? ""));
-    return length ? lines : [];
+    const wanted = ([key, column]) => key !== "colour" && column.length && !(column[0] instanceof Object);
+    const columns = Object.entries(data).filter(wanted);
+    if (!columns.length) return null;
+    const heads = columns.map(([key]) => key);
+    const shown = ["median", "y", "top"].find((head) => heads.includes(head)) ?? heads.at(-1);
+    const lines = Array.from(columns[0][1], (_, i) => columns.map(([, column]) => column[i] ?? ""));
+    return { shown, heads, lines };
   };
 
-  // Every set of numbers that the figure draws, once, with an empty line between two.
-  const csv = (view) => {
+  // Every set of numbers that the figure draws, once; ``shown`` is the column that is drawn upwards or as a colour.
+  const tables = (view) => {
     const drawn = view.model.renderers.filter((r) => r.visible && r.data_source && !r.tags.includes(DECORATION));
-    const sources = new Set(drawn.map((renderer) => renderer.data_source));
-    const tables = [...sources].map(({ data }) => {
+    const sources = new Map(drawn.map((renderer) => [renderer.data_source, renderer.glyph.image?.field]));
+    const found = [...sources].map(([{ data }, field]) => {
       const columns = data instanceof Map ? Object.fromEntries(data) : data;
-      return Object.values(columns).some(isImage) ? pixels(columns) : plain(columns);
+      return field ? pixels(columns, field) : plain(columns);
     });
-    return tables
-      .filter((table) => table.length)
-      .map((table) => table.map((line) => line.map(cell).join(",")).join("\n"))
-      .join("\n\n")
-      .concat("\n");
+    return found.filter(Boolean);
+  };
+
+  const csv = (view) => {
+    const written = tables(view).map(({ heads, lines }) => [heads, ...lines].map((line) => line.map(cell).join(",")));
+    return written.map((lines) => lines.join("\n")).join("\n\n") + "\n";
   };
 
   const save = (blob, file) => {

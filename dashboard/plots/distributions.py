@@ -19,8 +19,8 @@ class DistributionFigure:
     """A scalar's draws by pipeline, the best estimate as a line, the truth of a mock dashed; updated in place."""
 
     def __init__(self) -> None:
-        self._points = ColumnDataSource({"x": [], "y": [], "colour": []})
-        self._bars = ColumnDataSource({"x0": [], "y0": [], "x1": [], "y1": [], "colour": []})
+        self._points = ColumnDataSource({"x": [], "y": [], "pipeline": [], "colour": []})
+        self._bars = ColumnDataSource({"x0": [], "y0": [], "x1": [], "y1": [], "pipeline": [], "colour": []})
         self.figure: figure = new_figure(
             title=" ", height=230, sizing_mode="stretch_width", x_range=Range1d(0, 1), y_range=Range1d(0, 1), tools=""
         )
@@ -52,15 +52,15 @@ def _points(scalar: ScalarDraws, shown: list[str], palette: Palette) -> dict[str
     rng = np.random.default_rng(1)  # the same jitter each time: a point must not jump when the page is redrawn
     x: list[float] = []
     y: list[float] = []
-    colours: list[str] = []
+    names: list[str] = []
     for place, name in enumerate(shown):
         if name == BARYONS:  # an assumed error: its draws are no fits
             continue
         draws = scalar.pipelines[name]
         x += (place - 0.12 + rng.uniform(-0.13, 0.13, len(draws))).tolist()
         y += [float(d) for d in draws]
-        colours += [palette.of(name)] * len(draws)
-    return {"x": x, "y": y, "colour": colours}
+        names += [name] * len(draws)
+    return {"x": x, "y": y, "pipeline": names, "colour": [palette.of(name) for name in names]}
 
 
 def _bars(scalar: ScalarDraws, shown: list[str], palette: Palette) -> dict[str, list[float] | list[str]]:
@@ -70,4 +70,5 @@ def _bars(scalar: ScalarDraws, shown: list[str], palette: Palette) -> dict[str, 
         low, median, high = scalar.interval(name)
         rows += [(place + 0.16, low, place + 0.16, high), (place + 0.08, median, place + 0.24, median)]
     columns = {key: [row[i] for row in rows] for i, key in enumerate(("x0", "y0", "x1", "y1"))}
-    return {**columns, "colour": [palette.of(name) for name in shown for _ in range(2)]}
+    names = [name for name in shown for _ in range(2)]
+    return {**columns, "pipeline": names, "colour": [palette.of(name) for name in names]}
