@@ -32,6 +32,7 @@ from dashboard.subsets import SubsetPicker
 from dashboard.widgets import caption
 
 ASSETS = Path(__file__).parent / "assets"
+LOST = "The server does not answer; fits that were started go on."
 
 
 class Calm(Native):
@@ -48,7 +49,9 @@ def services() -> Services:
 
 def build() -> pn.Template:
     """The document of one visitor: read the address, build the page it names, keep the address in step."""
-    pn.extension(design=Calm, notifications=True, exception_handler=notify, reconnect=True)
+    pn.extension(
+        design=Calm, notifications=True, exception_handler=notify, reconnect=True, disconnect_notification=LOST
+    )
     _serve_style_sheets_here()
     session = Session()
     if pn.state.location is not None:

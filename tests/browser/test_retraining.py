@@ -40,9 +40,10 @@ def test_a_run_survives_its_tab_and_its_server_and_can_be_cancelled(
     tab.page.get_by_placeholder("the catalogue's").press("Enter")
     tab.page.get_by_role("button", name="Start", exact=True).click()
     tab.wait_for_text("running", timeout=60)
-    tab.errors.clear()
-    tab.page.close()
     server.stop()
+    tab.wait_for_text("The server does not answer")
+    tab.errors.clear()  # that it cannot connect
+    tab.page.close()
     server.start()
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     again = Tab(context.new_page())
