@@ -4,31 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from core.diagnostics.residual_maps import SignificanceMap, marginals, pooled_rms
 from core.diagnostics.scalar_tables import signed
-from core.errors import CorruptArtifactError
 from core.phase_space.coordinates import COORDINATES
-from core.runs.registry import Run
-from core.runs.star_files import FLOW_SUMMARY, read_summary
 from dashboard.widgets import grouped, number
 
 NOTHING = '<p class="strip">No projection is shown: add one.</p>'
 
 
-def held_out_words(run: Run) -> str:
-    """The likelihood of the stars that the flows of a run were not trained on, as HTML; empty where it is not known.
-
-    What is wrong with a damaged summary is said below the maps.
-    """
-    if not run.has(FLOW_SUMMARY):
-        return ""
-    try:
-        mean = read_summary(run.products / FLOW_SUMMARY).mean_held_out
-    except CorruptArtifactError:
-        return ""
-    function = "ln p(v|x)" if run.manifest.config.flow.mode == "conditional" else "ln f"
-    return f"<span>held-out {function} <strong>{number(mean, 5)}</strong> nat per star</span>"
-
-
-def strip(maps: Sequence[SignificanceMap], *, selected: int, total: int, held_out: str = "") -> str:
+def strip(maps: Sequence[SignificanceMap], *, selected: int, total: int) -> str:
     """The numbers that judge the picture, over all maps, as HTML."""
     if not selected:
         return (
@@ -49,7 +31,7 @@ def strip(maps: Sequence[SignificanceMap], *, selected: int, total: int, held_ou
         f'<span>significance rms <strong class="{tone}">{rms:.2f}</strong> expected {expected:.2f}</span>'
         f"<span>χ² per bin <strong>{(rms / expected) ** 2:.2f}</strong></span>"
         f"<span>bins beyond 5σ <strong>{grouped(beyond)}</strong> of {grouped(filled)}</span>"
-        f"<span>flow stars in empty bins <strong>{100 * outside:.2f} %</strong></span>{held_out}</p>"
+        f"<span>flow stars in empty bins <strong>{100 * outside:.2f} %</strong></span></p>"
     )
 
 

@@ -7,6 +7,7 @@ import panel as pn
 
 from core.phase_space.coordinates import COORDINATES
 from dashboard.session import Session
+from dashboard.widgets import unseen
 
 Pair = tuple[str, str]
 
@@ -38,7 +39,7 @@ class ProjectionMenu(pn.viewable.Viewer):
     def __init__(self, session: Session, add: Callable[[Sequence[Pair]], None]):
         super().__init__()
         self.session, self._add = session, add
-        self._choice = pn.widgets.Select(width=176, margin=(0, 4, 0, 0))
+        self._choice = pn.widgets.Select(width=176, margin=(0, 4, 0, 0), **unseen("projections to add"))
         self._button = pn.widgets.Button(label="+ add", color="light", margin=0)
         self._button.on_click(lambda event: self._add(self.chosen))
         session.param.watch(lambda event: self._refresh(), "projections")

@@ -17,7 +17,7 @@ from core.phase_space.coordinates import coordinate
 from core.phase_space.region import Everything, Region
 from core.runs.registry import Run
 from dashboard.density_check import density_check
-from dashboard.map_words import NOTHING, held_out_words, strip
+from dashboard.map_words import NOTHING, strip
 from dashboard.pages.projection_row import ProjectionRow
 from dashboard.plots.density_maps import Interval, count_stars
 from dashboard.projection_menu import Pair, ProjectionMenu, pairs_of
@@ -87,7 +87,6 @@ class FlowQuality(pn.viewable.Viewer):
         super().__init__()
         self.session, self.services = session, services
         self.comparison = Comparison(services.data(run), services.flow_sample(run))
-        self._held_out = held_out_words(run)
         self._strip = text('<p class="strip">binning …</p>', margin=(5, 0, 10, 0))
         self.rows: list[ProjectionRow] = []
         for x, y in pairs_of(session.projections):
@@ -173,7 +172,7 @@ class FlowQuality(pn.viewable.Viewer):
         maps = [row.result for row in self.rows if row.result is not None]
         data, region = self.comparison.data, self.session.region
         selected = len(data) if isinstance(region, Everything) else int(data.mask(region).sum())
-        words = strip(maps, selected=selected, total=len(data), held_out=self._held_out) if maps else NOTHING
+        words = strip(maps, selected=selected, total=len(data)) if maps else NOTHING
         self._strip.object = words
 
     def _each(self, action: str) -> None:

@@ -11,7 +11,7 @@ from core.phase_space.region import Ellipse, Region
 from dashboard.map_words import map_words
 from dashboard.plots.density_maps import Interval, ProjectionFigures, new_axis
 from dashboard.plots.marginals import MarginalFigures
-from dashboard.widgets import Latest, card, later, text, with_document
+from dashboard.widgets import Latest, card, later, text, unseen, with_document
 
 if TYPE_CHECKING:  # the page makes its rows
     from dashboard.pages.flow_quality import FlowQuality
@@ -31,8 +31,8 @@ class ProjectionRow:
         self._latest = Latest(page.services, self._show)
         options = {c.label: c.name for c in COORDINATES.values()}
         choose = {"options": options, "width": 86, "margin": (0, 4, 0, 0)}
-        self._x = pn.widgets.Select(value=x, **choose)
-        self._y = pn.widgets.Select(value=y, **choose)
+        self._x = pn.widgets.Select(value=x, **choose, **unseen("across"))
+        self._y = pn.widgets.Select(value=y, **choose, **unseen("up"))
         for choice in (self._x, self._y):
             choice.param.watch(lambda event: with_document(self._chosen), "value")
         self._maps = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
