@@ -8,8 +8,8 @@ import param
 from core.errors import RegionError
 from core.phase_space.region import Everything, Expression, Region
 from dashboard.failures import notify
-from dashboard.services import Stars
 from dashboard.session import Session
+from dashboard.stars import Stars
 from dashboard.widgets import caption, grouped, text
 
 ALL = "all stars"
@@ -56,9 +56,7 @@ class SubsetPicker(pn.viewable.Viewer):
             self._rename.visible = self._remove.visible = part
 
     def _label(self, name: str, region: Region) -> str:
-        everything = isinstance(region, Everything)
-        count = len(self.stars) if everything else int(self.stars.mask(region).sum())
-        return f"{name} · {grouped(count)}"
+        return f"{name} · {grouped(self.stars.count(region))}"
 
     def _picked(self, event: param.parameterized.Event) -> None:
         if event.new in self.named:
@@ -74,7 +72,7 @@ class SubsetPicker(pn.viewable.Viewer):
             return
         try:
             region = Expression(event.new.strip())
-            self.stars.mask(region)
+            self.stars.count(region)
         except RegionError as error:
             notify(error)
             return

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-import numpy as np
 import panel as pn
 
 from core.diagnostics.residual_maps import SignificanceMap, pooled_rms, significance_map
@@ -16,9 +15,10 @@ from core.phase_space.coordinates import COORDINATES, coordinate
 from core.phase_space.region import Region
 from core.runs.registry import Run
 from dashboard.density_check import density_check
-from dashboard.plots.density_maps import Interval, ProjectionFigures, count_stars
-from dashboard.services import Services, Stars
+from dashboard.plots.density_maps import Interval, ProjectionFigures
+from dashboard.services import Services
 from dashboard.session import Session, decoded, encoded
+from dashboard.stars import Stars
 from dashboard.widgets import Latest, card, later, text, with_document
 
 _WHOLE = {"l": (-180.0, 180.0), "b": (-90.0, 90.0), "sinb": (-1.0, 1.0)}
@@ -41,9 +41,8 @@ class Comparison:
         """The range of a coordinate that holds all but the outermost stars."""
         if name in _WHOLE:
             return _WHOLE[name]
-        values = self.data.column(name)
         tails = (0.0, 100.0) if coordinate(name).spatial else (0.1, 99.9)
-        low, high = (float(v) for v in np.percentile(values, tails))
+        low, high = self.data.percentiles(name, *tails)
         margin = _MARGIN * (high - low) or 1.0
         return low - margin, high + margin
 
@@ -51,14 +50,9 @@ class Comparison:
         self, x: str, y: str, ranges: tuple[Interval, Interval], region: Region, bins: int, form: str
     ) -> SignificanceMap:
         """Data, flow and significance in one projection."""
-        weight = self.data.weights(region)
-        counts = [
-            count_stars(stars.inside(x, region), stars.inside(y, region), *ranges, bins, stars.weights(region))
-            for stars in (self.data, self.flow)
-        ]
-        squares = None
-        if weight is not None:
-            squares = count_stars(self.data.inside(x, region), self.data.inside(y, region), *ranges, bins, weight**2)
+        counts = [stars.counts(x, y, *ranges, region, bins) for stars in (self.data, self.flow)]
+        weighted = self.data.weight is not None
+        squares = self.data.counts(x, y, *ranges, region, bins, power=2) if weighted else None
         return significance_map(x, y, *ranges, *counts, weight=self.weight, form=form, squares=squares)
 
 

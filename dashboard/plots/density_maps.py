@@ -1,15 +1,13 @@
 """Data, flow and their Poisson significance in one projection: three figures on one grid, in one pair of ranges.
 
-Datashader bins the stars; plain Bokeh images draw them. Data, flow and significance come from one function on one grid,
-because two independent rasterisations drift apart on zoom, and the images share one colour mapper (README, Decisions).
+Plain Bokeh images draw what :mod:`dashboard.binning` counts. Data, flow and significance come from one function on one
+grid, because two independent rasterisations drift apart on zoom, and share one colour mapper (README, Decisions).
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import datashader
 import numpy as np
-import pandas as pd
 from bokeh.events import Event, RangesUpdate, Reset, SelectionGeometry
 from bokeh.layouts import gridplot
 from bokeh.models import (
@@ -29,7 +27,6 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from core.array_types import PerStar
 from core.diagnostics.residual_maps import Counts, SignificanceMap
 from core.phase_space.coordinates import coordinate
 from core.phase_space.region import And, Box, Polygon, Region
@@ -41,18 +38,6 @@ Interval = tuple[float, float]
 SCALES = ("log", "linear", "equalised")
 SIGNIFICANCE_LIMIT = 5.0
 HEIGHT = 316
-
-
-def count_stars(
-    x: PerStar, y: PerStar, x_range: Interval, y_range: Interval, bins: int, weight: PerStar | None = None
-) -> Counts:
-    """Stars per bin of a ``bins`` × ``bins`` grid, or the sums of their weights: row 0 is the lowest y."""
-    canvas = datashader.Canvas(plot_width=bins, plot_height=bins, x_range=x_range, y_range=y_range)
-    if weight is None:
-        frame, of = pd.DataFrame({"x": x, "y": y}, copy=False), datashader.count()
-    else:
-        frame, of = pd.DataFrame({"x": x, "y": y, "weight": weight}, copy=False), datashader.sum("weight")
-    return np.nan_to_num(np.asarray(canvas.points(frame, "x", "y", agg=of).values, float))
 
 
 class ProjectionFigures:
