@@ -12,12 +12,10 @@ from core.array_types import Mask
 from core.phase_space.region import And, Columns, Not, Or, Polygon, Region
 from dashboard.lasso import inside_lasso
 
-_BLOCK = 2**16
 
-
-def blocks(count: int) -> Iterator[slice]:
-    """Consecutive parts of so many stars, each small enough for the cache."""
-    return (slice(start, start + _BLOCK) for start in range(0, count, _BLOCK))
+def blocks(count: int, size: int) -> Iterator[slice]:
+    """Consecutive parts of so many stars, of ``size`` each."""
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
 def inside(region: Region, columns: Columns, count: int) -> Mask:
@@ -35,7 +33,7 @@ def inside(region: Region, columns: Columns, count: int) -> Mask:
                 combine(result, inside(part, columns, count), out=result)
             return result
     result = np.empty(count, bool)
-    for block in blocks(count):
+    for block in blocks(count, 2**16):
         result[block] = region.contains(_within(columns, block))
     return result
 

@@ -51,7 +51,8 @@ class Stars:
         if name in _CARTESIAN:
             return np.ascontiguousarray(self.w[:, _CARTESIAN.index(name)], np.float32)
         values, compute = np.empty(len(self.w), np.float32), coordinate(name).compute
-        for block in blocks(len(self.w)):
+        # In larger pieces BLAS would share its small products among threads, and take ten times as long.
+        for block in blocks(len(self.w), 2**14):
             values[block] = compute(np.ascontiguousarray(self.w[block]), self.sun)
         return values
 
