@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core.array_types import PerStar
 from core.catalog.catalogue import Catalogue
 from core.catalog.resolve import demo_catalogues, open_catalogue
 from core.catalog.store import CatalogueStore
@@ -24,12 +25,13 @@ from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit
 from core.jobs.launch import launch_detached
-from core.phase_space.region import Region
-from core.phase_space.sample import PhaseSpaceSample
+from core.phase_space.region import Everything, Region
+from core.phase_space.solar_position import SolarPosition
 from core.runs import readings
 from core.runs.registry import Run, find_run, list_runs
 from core.runs.star_files import FLOW_SAMPLE, read_stars
 from dashboard.cache import BoundedCache
+from dashboard.mapped_stars import MappedPhaseSpace
 from dashboard.stars import Stars
 
 
@@ -68,7 +70,7 @@ class Services:
     def shared_stars(self, run: Run, other: Run) -> int:
         """How many stars both runs were fitted to."""
         data = self.data(run), self.data(other)
-        make = lambda: shared_stars(data[0].w, data[1].w)  # noqa: E731
+        make = lambda: shared_stars(*(np.asarray(stars.w) for stars in data))  # noqa: E731
         return self._cache.get(("shared", data[0].key, data[1].key), make, lambda count: 8)
 
     def catalogues(self) -> list[Catalogue]:
@@ -90,14 +92,14 @@ class Services:
         manifest = run.manifest
         # Not the words for the region, which many a lasso shares; and columns depend on the Sun's place.
         key = ("data", manifest.catalogue.id, manifest.region, manifest.config.solar)
-        read = lambda: self.catalogue(run).sample(manifest.region, manifest.config.solar)  # noqa: E731
+        read = lambda: _data(self.catalogue(run), manifest.region, manifest.config.solar)  # noqa: E731
         return self._stars(key, run, read)
 
     def flow_sample(self, run: Run) -> Stars:
         """The stars drawn from a run's flow; UnknownRunError where there are none yet."""
         if not run.has(FLOW_SAMPLE):
             raise UnknownRunError(f"run {run.manifest.name!r} has not drawn its sample yet")
-        read = lambda: PhaseSpaceSample(read_stars(run.products / FLOW_SAMPLE))  # noqa: E731
+        read = lambda: (read_stars(run.products / FLOW_SAMPLE), None)  # noqa: E731
         return self._stars(("flow", run.id), run, read)
 
     def start_fit(
@@ -151,11 +153,21 @@ class Services:
         with suppress(DeepPotentialError):
             self.scalars(run, Averaging())
 
-    def _stars(self, key: Hashable, run: Run, read: Callable[[], PhaseSpaceSample]) -> Stars:
+    def _stars(self, key: Hashable, run: Run, read: Callable[[], tuple[Any, PerStar | None]]) -> Stars:
+        """The stars that ``read`` gives with their weights, made once."""
+
         def make() -> Stars:
-            sample = read()
-            weight = None if sample.weight is None else np.asarray(sample.weight / np.mean(sample.weight), np.float32)
-            w = np.asfortranarray(sample.w)  # so that columns need no copy
+            w, weight = read()
+            weight = None if weight is None else np.asarray(weight / np.mean(weight), np.float32)
             return Stars(key, w, run.manifest.config.solar, self._cache, weight, self._selections)
 
         return self._cache.get((key, "stars"), make, lambda stars: stars.w.nbytes)
+
+
+def _data(catalogue: Catalogue, region: Region, sun: SolarPosition) -> tuple[Any, PerStar | None]:
+    """w and weights of the stars of a catalogue inside a region."""
+    if isinstance(region, Everything):
+        weighted = catalogue.has("selection_weight")
+        return MappedPhaseSpace(catalogue), catalogue.column("selection_weight") if weighted else None
+    sample = catalogue.sample(region, sun)
+    return np.asfortranarray(sample.w), sample.weight  # so that columns need no copy

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.array_types import Mask, PerStar, PhaseSpace
+from core.catalog.quantities import CARTESIAN
 from core.phase_space.coordinates import coordinate
 from core.phase_space.region import Everything, Region
 from core.phase_space.solar_position import SolarPosition
 from dashboard.binning import Counts, Interval, Rows, count_stars
 from dashboard.cache import BoundedCache
+from dashboard.mapped_stars import MappedPhaseSpace
 from dashboard.selection import blocks, inside
-
-_CARTESIAN = ("x", "y", "z", "vx", "vy", "vz")
 
 
 def _selections() -> BoundedCache:
@@ -24,12 +24,12 @@ def _selections() -> BoundedCache:
 class Stars:
     """A run's data, or a flow's sample.
 
-    ``key`` names their content. ``w`` is read without a copy where its columns are contiguous. ``cache`` keeps columns,
+    ``key`` names their content. Contiguous columns of ``w`` are read without a copy. ``cache`` keeps columns,
     ``selections`` the rows of subsets: every box that is drawn is a new one, and must not push columns out.
     """
 
     key: Hashable
-    w: PhaseSpace
+    w: PhaseSpace | MappedPhaseSpace
     sun: SolarPosition
     cache: BoundedCache
     weight: PerStar | None = None
@@ -48,12 +48,13 @@ class Stars:
         return self.cache.get((self.key, "column", name), lambda: self._column(name), lambda a: a.nbytes)
 
     def _column(self, name: str) -> PerStar:
-        if name in _CARTESIAN:
-            return np.ascontiguousarray(self.w[:, _CARTESIAN.index(name)], np.float32)
+        if name in CARTESIAN:
+            return np.ascontiguousarray(self.w[:, CARTESIAN.index(name)], np.float32)
+        cartesian = [self.w[:, i] for i in range(len(CARTESIAN))]
         values, compute = np.empty(len(self.w), np.float32), coordinate(name).compute
         # In larger pieces BLAS would share its small products among threads, and take ten times as long.
         for block in blocks(len(self.w), 2**14):
-            values[block] = compute(np.ascontiguousarray(self.w[block]), self.sun)
+            values[block] = compute(np.stack([column[block] for column in cartesian], 1), self.sun)
         return values
 
     def percentiles(self, name: str, low: float, high: float) -> Interval:
