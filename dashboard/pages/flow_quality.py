@@ -19,7 +19,7 @@ from dashboard.plots.density_maps import Interval, ProjectionFigures
 from dashboard.services import Services
 from dashboard.session import Session, decoded, encoded
 from dashboard.stars import Stars
-from dashboard.widgets import Latest, card, later, text, with_document
+from dashboard.widgets import Latest, card, later, one_update, text, with_document
 
 _WHOLE = {"l": (-180.0, 180.0), "b": (-90.0, 90.0), "sinb": (-1.0, 1.0)}
 _MARGIN = 0.04
@@ -94,8 +94,7 @@ class ProjectionRow:
         if zoomed:
             self.figures.set_ranges(*zoomed)
         self._pane.object = self.figures.layout
-        self.figures.outline(self.page.session.region)
-        self.refresh()
+        self.select()
         if tell:
             self.page.remember()
 
@@ -105,6 +104,11 @@ class ProjectionRow:
         ranges, region = self.figures.ranges, session.region
         x, y = self._x.value, self._y.value
         self._latest.request(later(self.page.comparison.map, x, y, ranges, region, session.bins, session.form))
+
+    def select(self) -> None:
+        """Outline the chosen subset and compute its map."""
+        self.figures.outline(self.page.session.region)
+        self.refresh()
 
     def _zoomed(self) -> None:
         self.page.remember()
@@ -140,7 +144,7 @@ class FlowQuality(pn.viewable.Viewer):
         self._check = card(text(density_check(run)))
         session.param.watch(lambda *events: self._each("refresh"), ["bins", "form"])
         session.param.watch(lambda event: with_document(self._each, "reshade"), "scale")
-        session.param.watch(lambda event: with_document(self._subset_changed), "subset")
+        session.param.watch(lambda event: with_document(self._each, "select"), "subset")
         session.param.watch(lambda event: with_document(self._restyle), "theme")
 
     def display_controls(self) -> list[pn.viewable.Viewable]:
@@ -196,13 +200,9 @@ class FlowQuality(pn.viewable.Viewer):
         self.remember()
 
     def _each(self, action: str) -> None:
-        for row in self.rows:
-            getattr(row, action)()
-
-    def _subset_changed(self) -> None:
-        for row in self.rows:
-            row.figures.outline(self.session.region)
-            row.refresh()
+        with one_update():
+            for row in self.rows:
+                getattr(row, action)()
 
     def _restyle(self) -> None:
         for row in self.rows:

@@ -15,6 +15,7 @@ from bokeh.models import (
     BoxSelectTool,
     ColumnDataSource,
     CustomJSTickFormatter,
+    GlyphRenderer,
     GridPlot,
     HoverTool,
     LassoSelectTool,
@@ -49,6 +50,7 @@ class ProjectionFigures:
         self._ranges = Range1d(*x_range), Range1d(*y_range)
         self._source = ColumnDataSource(_empty(x_range, y_range))
         self._outline = ColumnDataSource({"x": [], "y": []})
+        self._borders: list[GlyphRenderer] = []
         self._counts = LinearColorMapper(low=0, high=1, nan_color="rgba(0,0,0,0)", low_color="rgba(0,0,0,0)")
         self._sigmas = LinearColorMapper(low=-SIGNIFICANCE_LIMIT, high=SIGNIFICANCE_LIMIT, nan_color="rgba(0,0,0,0)")
         self._count_ticks = CustomJSTickFormatter(code=_TICKS["log"])
@@ -87,7 +89,7 @@ class ProjectionFigures:
         image = fig.image(
             image=column, x="x", y="y", dw="dw", dh="dh", source=self._source, color_mapper=mapper, level="image"
         )
-        fig.line("x", "y", source=self._outline, line_width=2, name="outline")
+        self._borders.append(fig.line("x", "y", source=self._outline, line_width=2, name="outline"))
         names = (self.x.label, f"$x{{0.000}} {self.x.unit}"), (self.y.label, f"$y{{0.000}} {self.y.unit}")
         fig.add_tools(HoverTool(renderers=[image], tooltips=[*names, (title, tip)], attachment="right"))
         fig.grid.visible = False
@@ -142,8 +144,8 @@ class ProjectionFigures:
         self._sigmas.palette = list(palette.diverging)
         for fig in self.figures:
             restyle(fig, palette)
-            for line in fig.select({"name": "outline"}):
-                line.glyph.line_color = palette.action
+        for line in self._borders:
+            line.glyph.line_color = palette.action
 
     def on_zoom(self, callback: Callable[[], None]) -> None:
         """Call back when the ranges have changed and the mouse rests; on reset, after going home."""
