@@ -1,8 +1,8 @@
 """Stars counted on a grid, exactly and at the speed of memory: the counts that every density map shows.
 
 One rule for data and flow alike: of the edges ``linspace(low, high, bins + 1)``, in double precision, a bin holds its
-lower one, the last bin also its upper one. That is numpy's rule too. Datashader takes longer, rounds differently near
-edges, and cannot count some rows alone: it needs copies of columns first, which cost more than the counting
+lower one, the last bin also its upper one. That is numpy's rule too. Datashader finds the same counts but takes longer,
+and it cannot count some rows alone: it needs copies of columns first, which cost more than the counting
 (``tests/benchmarks/brushing.py`` has it beside).
 """
 

@@ -1,4 +1,4 @@
-"""Caches are bounded and never wrong; stars and subsets are those of a direct computation."""
+"""What all sessions share: the stars of runs and catalogues, and the runs themselves."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from small_runs import ball, waiting_run
 
 from core.catalog import resolve
 from core.errors import CorruptArtifactError, UnknownRunError
-from core.phase_space.region import Expression, Polygon
+from core.phase_space.region import Everything, Expression, Polygon, Shell
 from core.phase_space.solar_position import SolarPosition
 from core.runs.star_files import FLOW_SAMPLE, read_stars
 
@@ -22,6 +22,29 @@ def test_the_data_of_a_run_are_the_stars_of_its_catalogue_in_its_region(services
     assert len(data) == run.manifest.stars
     assert services.data(run).w is data.w
     np.testing.assert_array_equal(services.flow_sample(run).w, read_stars(run.products / FLOW_SAMPLE))
+
+
+def test_all_stars_of_a_catalogue_are_read_from_its_files(services, finished_run):
+    run = finished_run()
+    data, catalogue = services.data(run), services.catalogue(run)
+    np.testing.assert_array_equal(data.w, catalogue.sample().w)
+    assert len(data) == len(catalogue)
+    for name in ("x", "vz"):
+        np.testing.assert_array_equal(data.column(name), catalogue.column(name))
+        assert not data.column(name).flags.owndata
+
+
+def test_weights_have_a_mean_of_one_whichever_stars_were_fitted(services, finished_run, monkeypatch):
+    run = finished_run()
+    w, weight = services.catalogue(run).sample().w, np.linspace(1, 5, run.manifest.stars)
+    columns = dict(zip(("x", "y", "z", "vx", "vy", "vz"), w.T, strict=True)) | {"selection_weight": weight}
+    weighted = services.store.add(columns, name="weighted", region=Shell(1.0))
+    monkeypatch.setattr(services, "catalogue", lambda run: weighted)
+    for number, region in enumerate((Everything(), Expression("x > 0"))):
+        other = waiting_run(services.root, "w", f"2026020{number + 1}-000000-0000", region=region)
+        data = services.data(other)
+        inside = region.contains_points(w, SolarPosition())
+        np.testing.assert_allclose(data.weight, weight[inside] / weight[inside].mean(), rtol=1e-6)
 
 
 def test_runs_of_lassos_that_are_called_alike_have_stars_of_their_own(services, finished_run):
