@@ -47,7 +47,7 @@ class RetrainButton(pn.viewable.Viewer):
 
     def _refresh(self) -> None:
         part = not isinstance(self.session.region, Everything)
-        stars = int(self.subsets.stars.mask(self.session.region).sum()) if part else len(self.subsets.stars)
+        stars = self.subsets.stars.count(self.session.region)
         # Which stars belong to one orbit is not known here: creation asks again, and refuses in words.
         config = self.run.manifest.config
         lacking = shortage(stars, None, config.flow)

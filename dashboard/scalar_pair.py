@@ -10,7 +10,6 @@ from core.diagnostics import scalar_tables
 from core.diagnostics.budget import correlations
 from core.diagnostics.scalars import ScalarDraws
 from core.pipelines import BARYONS
-from dashboard.plots.pairs import pair_figure, shared_pipelines
 from dashboard.session import Session
 from dashboard.widgets import caption, card, empty, swatch, text, with_document
 
@@ -46,6 +45,11 @@ class ScalarPair(pn.viewable.Viewer):
             self.session.param.update(pair_x=x, pair_y=y)
 
     def _draw(self) -> None:
+        from dashboard.plots.pairs import (  # HoloViews takes memory that no other page needs
+            pair_figure,
+            shared_pipelines,
+        )
+
         pair = chosen_pair(list(self._scalars), self.session.pair_x, self.session.pair_y)
         if pair is None:
             self._content[:] = [empty("Nothing to compare", _TOO_FEW)]

@@ -3,18 +3,15 @@
 Caches are bounded and keyed by content, so they are never wrong, only cold. Nothing here belongs to a session.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from core.array_types import Mask, PerStar, PhaseSpace
+from core.array_types import PerStar
 from core.catalog.catalogue import Catalogue
 from core.catalog.resolve import demo_catalogues, open_catalogue
 from core.catalog.store import CatalogueStore
@@ -28,82 +25,14 @@ from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit
 from core.jobs.launch import launch_detached
-from core.phase_space.coordinates import coordinate
 from core.phase_space.region import Everything, Region
-from core.phase_space.sample import PhaseSpaceSample
 from core.phase_space.solar_position import SolarPosition
 from core.runs import readings
 from core.runs.registry import Run, find_run, list_runs
 from core.runs.star_files import FLOW_SAMPLE, read_stars
-
-Value = TypeVar("Value")
-
-
-class BoundedCache:
-    """The most recently used values up to a number of bytes; safe to use from several threads."""
-
-    def __init__(self, limit: int):
-        self._limit, self._size = limit, 0
-        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
-        """The value of ``key``, made where it is not there; two threads may both make it, which is harmless."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key][0]
-        value = make()
-        with self._lock:
-            if key not in self._values:
-                self._values[key] = value, size(value)
-                self._size += size(value)
-            while self._size > self._limit and len(self._values) > 1:
-                self._size -= self._values.popitem(last=False)[1][1]
-        return value
-
-
-@dataclass(frozen=True)
-class Stars:
-    """Stars whose named coordinates and subsets are computed once and shared: a run's data, or a flow's sample.
-
-    ``key`` names their content.
-    """
-
-    key: Hashable
-    w: PhaseSpace
-    sun: SolarPosition
-    cache: BoundedCache
-    weight: PerStar | None = None
-
-    def __len__(self) -> int:
-        return len(self.w)
-
-    @property
-    def total(self) -> float:
-        """How many stars these stand for, up to a factor that is the same for all."""
-        return len(self.w) if self.weight is None else float(self.weight.sum())
-
-    def column(self, name: str) -> PerStar:
-        """A named coordinate, float32."""
-        make = lambda: np.ascontiguousarray(coordinate(name).compute(self.w, self.sun), np.float32)  # noqa: E731
-        return self.cache.get((self.key, "column", name), make, lambda a: a.nbytes)
-
-    def mask(self, region: Region) -> Mask:
-        """Which stars are inside a region."""
-        make = lambda: np.array(np.broadcast_to(region.contains(self.column), len(self.w)))  # noqa: E731
-        return self.cache.get((self.key, "mask", region), make, lambda a: a.nbytes)
-
-    def inside(self, name: str, region: Region) -> PerStar:
-        """A coordinate of the stars inside a region."""
-        return self._of(region, self.column(name))
-
-    def weights(self, region: Region) -> PerStar | None:
-        """The weights of the stars inside a region, where they have any."""
-        return None if self.weight is None else self._of(region, self.weight)
-
-    def _of(self, region: Region, values: PerStar) -> PerStar:
-        return values if isinstance(region, Everything) else values[self.mask(region)]
+from dashboard.cache import BoundedCache
+from dashboard.mapped_stars import MappedPhaseSpace
+from dashboard.stars import Stars
 
 
 class Services:
@@ -112,7 +41,8 @@ class Services:
     def __init__(self, root: Path, store: CatalogueStore):
         self.root, self.store = root, store
         self.executor = ThreadPoolExecutor(2, thread_name_prefix="compute")
-        self._cache = BoundedCache(2 * 2**30)
+        self._cache = BoundedCache(2**30)
+        self._selections = BoundedCache(2**27, most=64)
         self._runs: dict[Path, Run] = {}
 
     def runs(self) -> list[Run]:
@@ -140,7 +70,7 @@ class Services:
     def shared_stars(self, run: Run, other: Run) -> int:
         """How many stars both runs were fitted to."""
         data = self.data(run), self.data(other)
-        make = lambda: shared_stars(data[0].w, data[1].w)  # noqa: E731
+        make = lambda: shared_stars(*(np.asarray(stars.w) for stars in data))  # noqa: E731
         return self._cache.get(("shared", data[0].key, data[1].key), make, lambda count: 8)
 
     def catalogues(self) -> list[Catalogue]:
@@ -162,15 +92,15 @@ class Services:
         manifest = run.manifest
         # Not the words for the region, which many a lasso shares; and columns depend on the Sun's place.
         key = ("data", manifest.catalogue.id, manifest.region, manifest.config.solar)
-        make = lambda: self.catalogue(run).sample(manifest.region, manifest.config.solar)  # noqa: E731
-        return self._stars(key, run, make)
+        read = lambda: _data(self.catalogue(run), manifest.region, manifest.config.solar)  # noqa: E731
+        return self._stars(key, run, read)
 
     def flow_sample(self, run: Run) -> Stars:
         """The stars drawn from a run's flow; UnknownRunError where there are none yet."""
         if not run.has(FLOW_SAMPLE):
             raise UnknownRunError(f"run {run.manifest.name!r} has not drawn its sample yet")
-        make = lambda: PhaseSpaceSample(read_stars(run.products / FLOW_SAMPLE))  # noqa: E731
-        return self._stars(("flow", run.id), run, make)
+        read = lambda: (read_stars(run.products / FLOW_SAMPLE), None)  # noqa: E731
+        return self._stars(("flow", run.id), run, read)
 
     def start_fit(
         self, catalogue: Catalogue, config: Config, *, preset: str, region: Region, name: str, parent: str | None = None
@@ -223,7 +153,21 @@ class Services:
         with suppress(DeepPotentialError):
             self.scalars(run, Averaging())
 
-    def _stars(self, key: Hashable, run: Run, make: Callable[[], PhaseSpaceSample]) -> Stars:
-        sample = self._cache.get((key, "sample"), make, lambda s: s.w.nbytes)
-        weight = None if sample.weight is None else np.asarray(sample.weight / np.mean(sample.weight), np.float32)
-        return Stars(key, sample.w, run.manifest.config.solar, self._cache, weight)
+    def _stars(self, key: Hashable, run: Run, read: Callable[[], tuple[Any, PerStar | None]]) -> Stars:
+        """The stars that ``read`` gives with their weights, made once."""
+
+        def make() -> Stars:
+            w, weight = read()
+            weight = None if weight is None else np.asarray(weight / np.mean(weight), np.float32)
+            return Stars(key, w, run.manifest.config.solar, self._cache, weight, self._selections)
+
+        return self._cache.get((key, "stars"), make, lambda stars: stars.w.nbytes)
+
+
+def _data(catalogue: Catalogue, region: Region, sun: SolarPosition) -> tuple[Any, PerStar | None]:
+    """w and weights of the stars of a catalogue inside a region."""
+    if isinstance(region, Everything):
+        weighted = catalogue.has("selection_weight")
+        return MappedPhaseSpace(catalogue), catalogue.column("selection_weight") if weighted else None
+    sample = catalogue.sample(region, sun)
+    return np.asfortranarray(sample.w), sample.weight  # so that columns need no copy

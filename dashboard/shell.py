@@ -1,5 +1,6 @@
 """The composition root: one document from session, services and the page that the address names."""
 
+import gc
 import html
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -44,6 +45,8 @@ class Calm(Native):
 @cache
 def services() -> Services:
     """The one instance of this server process."""
+    # Whenever a page is closed Panel collects garbage: it need not look at all that was imported.
+    gc.freeze()
     return Services(runs_root(), CatalogueStore.default())
 
 

@@ -10,8 +10,8 @@ from core.phase_space.coordinates import COORDINATES
 from core.phase_space.expression import FUNCTIONS
 from core.phase_space.region import Everything, Expression, Region
 from dashboard.failures import notify
-from dashboard.services import Stars
 from dashboard.session import Session
+from dashboard.stars import Stars
 from dashboard.subset_algebra import SubsetAlgebra
 from dashboard.widgets import caption, grouped, text
 
@@ -55,15 +55,12 @@ class SubsetPicker(pn.viewable.Viewer):
         part = not isinstance(region, Everything)
         with pn.io.hold():
             self._list.param.update(options={self._label(n, r): n for n, r in named.items()}, value=chosen)
-            self._words.object = _about(chosen, region, empty=not self._count(region))
+            self._words.object = _about(chosen, region, empty=not self.stars.count(region))
             self._words.visible = bool(self._words.object)
             self._rename.visible = self._remove.visible = part
 
-    def _count(self, region: Region) -> int:
-        return len(self.stars) if isinstance(region, Everything) else int(self.stars.mask(region).sum())
-
     def _label(self, name: str, region: Region) -> str:
-        return f"{name} · {grouped(self._count(region))}"
+        return f"{name} · {grouped(self.stars.count(region))}"
 
     def _picked(self, event: param.parameterized.Event) -> None:
         if event.new in self.named:
@@ -79,7 +76,7 @@ class SubsetPicker(pn.viewable.Viewer):
             return
         try:
             region = Expression(event.new.strip())
-            self.stars.mask(region)
+            self.stars.count(region)
         except RegionError as error:
             notify(error)
             return

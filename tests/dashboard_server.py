@@ -30,9 +30,10 @@ def find_chromium() -> str | None:
 
 @dataclass
 class DashboardServer:
-    """A dashboard in a process of its own, with runs and data in a place of its own."""
+    """A dashboard in a process of its own, with runs and data in a place of its own; ``arguments`` for the server."""
 
     place: Path
+    arguments: tuple[str, ...] = ()
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -62,6 +63,7 @@ class DashboardServer:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}/app"
         command = [sys.executable, "-m", "panel", "serve", "app.py", "--address", "127.0.0.1", "--port", str(port)]
+        command += self.arguments
         with (self.place / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT

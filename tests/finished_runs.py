@@ -19,8 +19,9 @@ from core.phase_space.region import Everything, Region
 from core.phase_space.sample import ScoredSample
 from core.potential.training import fit_convex
 from core.runs.artifacts import file_digest, write_json
+from core.runs.flow_files import write_flow_member
 from core.runs.manifest import CatalogueReference
-from core.runs.products import MAIN, flow_path, potentials_path, write_flow_member, write_potentials
+from core.runs.products import MAIN, flow_path, potentials_path, write_potentials
 from core.runs.registry import Run, create_run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, FlowSummary, write_stars, write_summary
 

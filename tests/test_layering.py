@@ -48,4 +48,6 @@ def test_the_web_process_never_trains():
         "core.jobs.runner",
         "core.jobs.stages",
         "distributed",
+        "distrax",  # flows and their libraries take a hundred megabytes
+        "diffrax",
     }

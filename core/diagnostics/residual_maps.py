@@ -6,6 +6,7 @@ of √(1 + w), not 1, because the flow's own sample is finite; the two-sample fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import nan, sqrt
 
 import numpy as np
@@ -35,7 +36,7 @@ class SignificanceMap:
     weight: float
     form: str
 
-    @property
+    @cached_property
     def rms(self) -> float:
         """Measured rms of the significance over the bins with data."""
         return float(np.sqrt(np.nanmean(self.significance**2))) if self.filled else float("nan")
@@ -50,23 +51,23 @@ class SignificanceMap:
         """Mean squared significance over its expectation: 1 for a perfect flow."""
         return (self.rms / self.expected_rms) ** 2
 
-    @property
+    @cached_property
     def filled(self) -> int:
         """Number of bins with data."""
         return int(np.count_nonzero(self.data))
 
-    @property
+    @cached_property
     def beyond_five_sigma(self) -> int:
         """Bins whose significance exceeds five times what a perfect flow scatters by."""
         return int(np.count_nonzero(np.abs(self.significance) > 5 * self.expected_rms))
 
-    @property
+    @cached_property
     def flow_in_empty_bins(self) -> float:
         """Fraction of the flow's stars in bins without data, where no significance is defined."""
         total = self.flow.sum()
         return float(self.flow[self.data == 0].sum() / total) if total else 0.0
 
-    @property
+    @cached_property
     def worst(self) -> tuple[float, float, float] | None:
         """Significance, x and y of the middle of the bin that differs most; None where there are no data."""
         if not self.filled:

@@ -15,7 +15,7 @@ from core.flow.training import Checkpoint, FlowProgress, FlowTrainer, flow_train
 from core.jobs.checkpoint import load_checkpoint, save_checkpoint
 from core.jobs.execution import Task
 from core.pipelines import RESAMPLED, flows_per_draw
-from core.runs import artifacts, products
+from core.runs import artifacts, flow_files, products
 from core.runs.artifacts import write_json
 
 
@@ -85,7 +85,7 @@ class _Member:
         except TrainingError as error:
             self.reject(error)
             return
-        products.write_flow_member(
+        flow_files.write_flow_member(
             products.flow_path(self.task.run.products, self.task.spec.parameters["pipeline"], self.number),
             family=self.trainer.family,
             region=self.trainer.stars.region,

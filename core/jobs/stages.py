@@ -19,7 +19,7 @@ from core.jobs.potential_fitting import fit_potentials
 from core.jobs.reading_off import read_off_scalars
 from core.phase_space.sample import ScoredSample
 from core.pipelines import RESAMPLED, flows_per_draw
-from core.runs import products, star_files
+from core.runs import flow_files, products, star_files
 from core.runs.artifacts import write_json
 
 
@@ -32,7 +32,7 @@ def draw_sample(task: Task) -> list[Path]:
     if pipeline in RESAMPLED:
         return _score_draws(task, pipeline)
     config = task.run.manifest.config
-    flow = products.read_flow(task.run.products, pipeline)
+    flow = flow_files.read_flow(task.run.products, pipeline)
     count = config.sample.flow_stars if pipeline == products.MAIN else config.sample.scored_points
     stars = flow.sample(jax.random.key(task.seed("sample", pipeline)), count)
     task.report(0.5)
@@ -54,7 +54,7 @@ def _score_draws(task: Task, pipeline: str) -> list[Path]:
     paths = []
     for draw in range(draws):
         try:
-            flow = products.read_flow(place, pipeline, range(draw * per_draw, (draw + 1) * per_draw))
+            flow = flow_files.read_flow(place, pipeline, range(draw * per_draw, (draw + 1) * per_draw))
         except TrainingError as error:
             paths.append(products.rejection_of_draw(place, pipeline, draw))
             write_json(paths[-1], {"reason": str(error)})

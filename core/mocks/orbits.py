@@ -6,7 +6,6 @@ On axes that turn with Ω (z up, Ω = −Ω_p) and with inertial velocities V:  
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,6 +46,8 @@ def advance(galaxy: Galaxy, state: PhaseSpace, start: PerStar, duration: PerStar
 
 @partial(jax.jit, static_argnums=0)
 def _advance(galaxy: Galaxy, columns: Components, start: Array, duration: Array, step: Array) -> Components:
+    import diffrax  # only who integrates orbits loads it: pages need no more of a mock than its truth
+
     # At equal error of E_J, Tsit5 cost less than Dopri5 and Dopri8, and a symplectic Runge–Kutta–Nyström scheme written
     # by hand more than half of it. Six columns instead of an (n, 6) array: the compiled loops are then contiguous.
     gradient = jax.vmap(jax.grad(partial(_potential, galaxy), argnums=(0, 1, 2)))

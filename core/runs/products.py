@@ -1,23 +1,17 @@
-"""What the tasks of a run leave for others: flows, samples and potentials as sealed files."""
+"""What the tasks of a run leave for others: samples and potentials as sealed files, and where flows are."""
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from core import ensemble, settings
 from core.config import Config, PotentialConfig
-from core.errors import CorruptArtifactError, InputError, TrainingError, UnknownRunError
-from core.flow.distribution_function import FlowEnsemble
-from core.flow.families import from_json
-from core.flow.family import Family, FlowState
+from core.errors import CorruptArtifactError, InputError, UnknownRunError
 from core.flow.outliers import outlying
-from core.flow.spatial_density import BallProposal
 from core.phase_space import region as regions
 from core.phase_space.region import Region
 from core.phase_space.sample import ScoredSample
@@ -39,7 +33,8 @@ FLOW_SCHEMA, POTENTIAL_SCHEMA = 2, 1
 """Raised whenever stored parameters would mean another function."""
 
 
-def _require_schema(path: Path, metadata: Mapping[str, Any], schema: int) -> None:
+def require_schema(path: Path, metadata: Mapping[str, Any], schema: int) -> None:
+    """InputError where a file was written in another schema."""
     if metadata.get("schema") != schema:
         raise InputError(
             f"it has schema {metadata.get('schema')!r}, this program reads {schema}",
@@ -53,69 +48,16 @@ def flow_path(products: Path, pipeline: str, member: int) -> Path:
     return products / f"flow-{pipeline}-{member:03d}.safetensors"
 
 
-def write_flow_member(
-    path: Path,
-    *,
-    family: Family,
-    region: Region,
-    proposal: BallProposal,
-    state: FlowState,
-    half: int,
-    held_out: float,
-) -> None:
-    """One trained flow with all that is needed to evaluate it; ``held_out`` is its mean ln f of held-out stars."""
-    arrays = {f"state{name}": array for name, array in to_arrays(state).items()}
-    arrays |= {"proposal.centre": proposal.centre, "proposal.cubed_radii": proposal.cubed_radii}
-    metadata = {
-        "schema": FLOW_SCHEMA,
-        "family": family.to_json(),
-        "region": region.to_json(),
-        "half": half,
-        "held_out": held_out,
-    }
-    artifacts.write_arrays(path, arrays, metadata)
-
-
 def rejection_path(products: Path, pipeline: str, member: int) -> Path:
     """File that stands in the place of a flow whose training failed, and says why."""
     return products / f"flow-{pipeline}-{member:03d}.rejected.json"
-
-
-def read_flow(products: Path, pipeline: str = MAIN, numbers: Container[int] | None = None) -> FlowEnsemble:
-    """The ensemble of the flows of a pipeline that are fit for use, those with ``numbers`` or all.
-
-    Raises TrainingError where fewer than half of them are, or none of one half of the stars.
-    """
-    members = [flow for flow in stored_flows(products, pipeline) if numbers is None or flow.number in numbers]
-    if not members:
-        raise UnknownRunError("the run has no trained flow yet", file=products.parent)
-    used = [member for member in members if member.reason is None]
-    halves = {member.half for member in members}
-    if 2 * len(used) < len(members) or {member.half for member in used} != halves:
-        reasons = "; ".join(f"flow {m.number}: {m.reason}" for m in members if m.reason)
-        raise TrainingError(f"only {len(used)} of {len(members)} flows can be used, too few. {reasons}")
-    states = []
-    for member in used:
-        assert member.path is not None
-        arrays, metadata = artifacts.read_arrays(member.path)
-        _require_schema(member.path, metadata, FLOW_SCHEMA)
-        family = from_json(metadata["family"])
-        parts = {name.removeprefix("state"): a for name, a in arrays.items() if name.startswith("state")}
-        states.append(from_arrays(parts, _flow_template(family)))
-    return FlowEnsemble(
-        family=family,
-        region=regions.from_json(metadata["region"]),
-        proposal=BallProposal(arrays["proposal.centre"], arrays["proposal.cubed_radii"]),
-        states=ensemble.stack(states),
-        half=np.array([member.half for member in used]),
-    )
 
 
 def read_region(products: Path, pipeline: str = MAIN) -> Region:
     """The region of the flows of a pipeline, without their networks."""
     for path in sorted(products.glob(f"flow-{pipeline}-*.safetensors")):
         metadata = artifacts.read_arrays(path)[1]
-        _require_schema(path, metadata, FLOW_SCHEMA)
+        require_schema(path, metadata, FLOW_SCHEMA)
         return regions.from_json(metadata["region"])
     raise UnknownRunError("the run has no trained flow yet", file=products.parent)
 
@@ -144,12 +86,8 @@ def stored_flows(products: Path, pipeline: str = MAIN) -> list[StoredFlow]:
 
 def _trained(path: Path) -> StoredFlow:
     metadata = artifacts.read_arrays(path)[1]
-    _require_schema(path, metadata, FLOW_SCHEMA)
+    require_schema(path, metadata, FLOW_SCHEMA)
     return StoredFlow(int(path.stem.rsplit("-", 1)[1]), metadata["half"], metadata["held_out"], path, None)
-
-
-def _flow_template(family: Family) -> FlowState:
-    return FlowState(family.networks(jax.random.key(0)), rotation=jnp.zeros((3, 3)), log_normaliser=jnp.zeros(()))
 
 
 def write_scored(path: Path, sample: ScoredSample) -> None:
@@ -255,7 +193,7 @@ def read_members(products: Path, pipeline: str) -> tuple[PotentialConfig, list[P
     if not path.is_file():
         raise UnknownRunError(f"the run has no potentials of the pipeline {pipeline!r} yet", file=products.parent)
     arrays, metadata = artifacts.read_arrays(path)
-    _require_schema(path, metadata, POTENTIAL_SCHEMA)
+    require_schema(path, metadata, POTENTIAL_SCHEMA)
     config = settings.from_dict(Config().potential, metadata["potential"])
     count = metadata["members"]
     template = state_template(config, {name: array.shape[1:] for name, array in arrays.items()})

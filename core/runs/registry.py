@@ -73,9 +73,9 @@ class Run:
     @cached_property
     def flow(self) -> "core.flow.distribution_function.FlowEnsemble":
         """The fitted distribution function: ``log_df(w)``, ``score(w)``, ``sample(key, n)``."""
-        from core.runs import products  # as above
+        from core.runs import flow_files  # as above
 
-        return products.read_flow(self.products)
+        return flow_files.read_flow(self.products)
 
     @cached_property
     def potential(self) -> "core.potential.fields.PotentialEnsemble":

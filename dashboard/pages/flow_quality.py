@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-import numpy as np
 import panel as pn
 from bokeh.models import Range1d
 
 from core.diagnostics.residual_maps import SignificanceMap, significance_map
 from core.phase_space.coordinates import coordinate
-from core.phase_space.region import Everything, Region
+from core.phase_space.region import Region
 from core.runs.registry import Run
 from dashboard.density_check import density_check
 from dashboard.map_words import NOTHING, strip
 from dashboard.pages.projection_row import ProjectionRow
-from dashboard.plots.density_maps import Interval, count_stars
+from dashboard.plots.density_maps import Interval
 from dashboard.projection_menu import Pair, ProjectionMenu, pairs_of
-from dashboard.services import Services, Stars
+from dashboard.services import Services
 from dashboard.session import Session, decoded, encoded
-from dashboard.widgets import card, text, with_document
+from dashboard.stars import Stars
+from dashboard.widgets import card, one_update, text, with_document
 
 _WHOLE = {"l": (-180.0, 180.0), "b": (-90.0, 90.0), "sinb": (-1.0, 1.0)}
 _MARGIN = 0.04
@@ -45,9 +45,8 @@ class Comparison:
         """The range of a coordinate that holds all but the outermost stars."""
         if name in _WHOLE:
             return _WHOLE[name]
-        values = self.data.column(name)
         tails = (0.0, 100.0) if coordinate(name).spatial else (0.1, 99.9)
-        low, high = (float(v) for v in np.percentile(values, tails))
+        low, high = self.data.percentiles(name, *tails)
         margin = _MARGIN * (high - low) or 1.0
         return low - margin, high + margin
 
@@ -55,14 +54,9 @@ class Comparison:
         self, x: str, y: str, ranges: tuple[Interval, Interval], region: Region, bins: int, form: str
     ) -> SignificanceMap:
         """Data, flow and significance in one projection."""
-        weight = self.data.weights(region)
-        counts = [
-            count_stars(stars.inside(x, region), stars.inside(y, region), *ranges, bins, stars.weights(region))
-            for stars in (self.data, self.flow)
-        ]
-        squares = None
-        if weight is not None:
-            squares = count_stars(self.data.inside(x, region), self.data.inside(y, region), *ranges, bins, weight**2)
+        counts = [stars.counts(x, y, *ranges, region, bins) for stars in (self.data, self.flow)]
+        weighted = self.data.weight is not None
+        squares = self.data.counts(x, y, *ranges, region, bins, power=2) if weighted else None
         return significance_map(x, y, *ranges, *counts, weight=self.weight, form=form, squares=squares)
 
 
@@ -171,13 +165,12 @@ class FlowQuality(pn.viewable.Viewer):
         """The numbers that judge the picture, over all rows."""
         maps = [row.result for row in self.rows if row.result is not None]
         data, region = self.comparison.data, self.session.region
-        selected = len(data) if isinstance(region, Everything) else int(data.mask(region).sum())
-        words = strip(maps, selected=selected, total=len(data)) if maps else NOTHING
-        self._strip.object = words
+        self._strip.object = strip(maps, selected=data.count(region), total=len(data)) if maps else NOTHING
 
     def _each(self, action: str) -> None:
-        for row in self.rows:
-            getattr(row, action)()
+        with one_update():
+            for row in self.rows:
+                getattr(row, action)()
 
     def __panel__(self) -> pn.Column:
         return pn.Column(self._strip, self._tools(), self._column, self._check, sizing_mode="stretch_width", margin=0)

@@ -1,21 +1,20 @@
 """Data, flow and their Poisson significance in one projection: three figures on one grid, in one pair of ranges.
 
-Datashader bins the stars; plain Bokeh images draw them. Data, flow and significance come from one function on one grid,
-because two independent rasterisations drift apart on zoom, and the images share one colour mapper (README, Decisions).
+Plain Bokeh images draw what :mod:`dashboard.binning` counts. Data, flow and significance come from one function on one
+grid, because two independent rasterisations drift apart on zoom, and share one colour mapper (README, Decisions).
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import datashader
 import numpy as np
-import pandas as pd
 from bokeh.events import Event, RangesUpdate, Reset, SelectionGeometry
 from bokeh.layouts import gridplot
 from bokeh.models import (
     BasicTicker,
     ColumnDataSource,
     CustomJSTickFormatter,
+    GlyphRenderer,
     GridPlot,
     HoverTool,
     LinearColorMapper,
@@ -27,7 +26,6 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from core.array_types import PerStar
 from core.diagnostics.residual_maps import Counts, SignificanceMap
 from core.phase_space.coordinates import coordinate
 from core.phase_space.region import Region
@@ -40,18 +38,6 @@ Interval = tuple[float, float]
 SCALES = ("log", "linear", "equalised")
 SIGNIFICANCE_LIMIT = 5.0
 HEIGHT = 316
-
-
-def count_stars(
-    x: PerStar, y: PerStar, x_range: Interval, y_range: Interval, bins: int, weight: PerStar | None = None
-) -> Counts:
-    """Stars per bin of a ``bins`` × ``bins`` grid, or the sums of their weights: row 0 is the lowest y."""
-    canvas = datashader.Canvas(plot_width=bins, plot_height=bins, x_range=x_range, y_range=y_range)
-    if weight is None:
-        frame, of = pd.DataFrame({"x": x, "y": y}, copy=False), datashader.count()
-    else:
-        frame, of = pd.DataFrame({"x": x, "y": y, "weight": weight}, copy=False), datashader.sum("weight")
-    return np.nan_to_num(np.asarray(canvas.points(frame, "x", "y", agg=of).values, float))
 
 
 class ProjectionFigures:
@@ -76,6 +62,7 @@ class ProjectionFigures:
         self.brush = brush
         self._source = ColumnDataSource(_empty(x_range, y_range))
         self._outline = ColumnDataSource({"x": [], "y": []})
+        self._borders: list[GlyphRenderer] = []
         self._counts = LinearColorMapper(low=0, high=1, nan_color="rgba(0,0,0,0)", low_color="rgba(0,0,0,0)")
         self._sigmas = LinearColorMapper(low=-SIGNIFICANCE_LIMIT, high=SIGNIFICANCE_LIMIT, nan_color="rgba(0,0,0,0)")
         self._count_ticks = CustomJSTickFormatter(code=_TICKS["log"])
@@ -120,7 +107,7 @@ class ProjectionFigures:
         image = fig.image(
             image=column, x="x", y="y", dw="dw", dh="dh", source=self._source, color_mapper=mapper, level="image"
         )
-        fig.line("x", "y", source=self._outline, line_width=2, name="outline")
+        self._borders.append(fig.line("x", "y", source=self._outline, line_width=2, name="outline"))
         names = (self.x.label, f"$x{{0.000}} {self.x.unit}"), (self.y.label, f"$y{{0.000}} {self.y.unit}")
         fig.add_tools(HoverTool(renderers=[image], tooltips=[*names, (title, tip)], attachment="right"))
         fig.grid.visible = False
@@ -175,8 +162,8 @@ class ProjectionFigures:
         self._sigmas.palette = list(palette.diverging)
         for fig in self.figures:
             restyle(fig, palette)
-            for line in fig.select({"name": "outline"}):
-                line.glyph.line_color = palette.action
+        for line in self._borders:
+            line.glyph.line_color = palette.action
 
     def on_zoom(self, callback: Callable[[], None]) -> None:
         """Call back when the ranges have changed and the mouse rests; on reset, after going home."""

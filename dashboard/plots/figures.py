@@ -48,8 +48,9 @@ def restyle(plot: Plot, palette: Palette) -> None:
         axis.axis_label_standoff = 6
     for grid in plot.grid:
         grid.grid_line_color = palette.line
-    for bar in plot.select(ColorBar):
-        restyle_bar(bar, palette)
+    for part in (*plot.left, *plot.right, *plot.above, *plot.below):  # to select them would walk the whole document
+        if isinstance(part, ColorBar):
+            restyle_bar(part, palette)
 
 
 def restyle_bar(bar: ColorBar, palette: Palette) -> None:

@@ -1,12 +1,14 @@
-"""How fast the pages are in a real browser: ``python tests/benchmarks/pages.py [--retrain]``.
+"""How fast the pages are in a real browser: ``python tests/benchmarks/pages.py [--retrain | --stars 5600000]``.
 
 Serves the demonstration, opens it in Chromium and prints a table of wall-clock seconds: first paint with a warm server,
 a zoom, a box selection to all panels, and with ``--retrain`` the time from the click to new maps for a box of about
-50 000 stars. Wall times mean something on a quiet machine only.
+50 000 stars. With ``--stars`` it serves a synthetic run of so many instead (:mod:`large_pages`), and says what the
+server takes as well. Wall times mean something on a quiet machine only: the load is said beside them.
 """
 
 import argparse
 import itertools
+import os
 import statistics
 import sys
 import tempfile
@@ -14,11 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Playwright, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from browser_tab import Tab
 from dashboard_server import QUIET, DashboardServer, find_chromium
+from large_pages import measure
 
 DRAWN = "window.Bokeh && Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle"
 ROWS = """[...Bokeh.documents[0]._all_models.values()]
@@ -31,19 +34,26 @@ STARS = f"{ROWS}[0].reduce((sum, n) => sum + (n > 0 ? n : 0), 0)"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, help="default: 5; 20 with --stars")
     parser.add_argument("--retrain", action="store_true")
+    parser.add_argument("--stars", type=int, default=0)
+    parser.add_argument("--cycles", type=int, default=50, help="visits one after the other, with --stars")
     options = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        if options.stars:
+            large(Path(place), playwright, options)
+            return
+        repeats = options.repeats or 5
         server = DashboardServer(Path(place))
         server.start()
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(QUIET))
         try:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            rows = [("first paint, warm server", timed(lambda: first_paint(page, server.url), options.repeats))]
-            rows.append(("box selection to all panels", timed(lambda: select(page), options.repeats)))
+            rows = [("first paint, warm server", timed(lambda: first_paint(page, server.url), repeats))]
+            rows.append(("box selection to all panels", timed(lambda: select(page), repeats)))
             stars = page.evaluate(STARS)
-            rows.append(("zoom to new images", timed(lambda: zoom(page), options.repeats)))
+            rows.append(("zoom to new images", timed(lambda: zoom(page), repeats)))
             if options.retrain:
                 rows.append((f"retrain on a box of {stars:,.0f} stars, click to new maps", [retrain(page)]))
         finally:
@@ -53,6 +63,15 @@ def main() -> None:
     print("| what | median s | worst s |\n|---|---|---|")
     for what, seconds in rows:
         print(f"| {what} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |")
+
+
+def large(place: Path, playwright: Playwright, options: argparse.Namespace) -> None:
+    """The table of a run of many stars, line by line."""
+    browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(QUIET))
+    print("| what | server CPU | visitor | bars |\n|---|---|---|---|")
+    for line in measure(place, browser, options.stars, options.repeats or 20, options.cycles):
+        print("| " + " | ".join(line) + " |", flush=True)
+    browser.close()
 
 
 def finish_runs(server: DashboardServer) -> None:

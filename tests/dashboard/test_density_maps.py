@@ -5,60 +5,22 @@ import math
 import numpy as np
 import pytest
 from bokeh.events import RangesUpdate, Reset, SelectionGeometry
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.diagnostics.residual_maps import FORMS, significance_map
 from core.phase_space.coordinates import coordinate
 from core.phase_space.region import And, Box, Ellipse, Everything, Expression, Not, Polygon, Shell
 from core.phase_space.solar_position import SolarPosition
+from dashboard.cache import BoundedCache
 from dashboard.map_words import strip
 from dashboard.pages.flow_quality import Comparison
 from dashboard.plots import density_maps
 from dashboard.plots.brushes import BRUSHES
-from dashboard.plots.density_maps import SCALES, ProjectionFigures, count_stars
+from dashboard.plots.density_maps import SCALES, ProjectionFigures
 from dashboard.plots.palette import DARK
-from dashboard.services import BoundedCache, Stars
+from dashboard.stars import Stars
 
 SUN = SolarPosition()
 RANGES = (-1.0, 1.0), (-2.0, 2.0)
-
-
-def numpy_counts(x, y, x_range, y_range, bins):
-    """The same by numpy: a star on an inner edge is in the bin above it, one on the last edge in the last bin."""
-    return np.histogram2d(y.astype(float), x.astype(float), bins, [y_range, x_range])[0]
-
-
-@given(
-    seed=st.integers(0, 2**31),
-    bins=st.sampled_from([1, 3, 64, 128]),
-    low=st.floats(-2, 0.5),
-    width=st.floats(0.1, 3),
-    kind=st.sampled_from([np.float32, np.float64]),
-)
-def test_counts_are_those_of_numpy(seed, bins, low, width, kind):
-    x, y = np.random.default_rng(seed).normal(size=(2, 2000)).astype(kind)
-    ranges = (low, low + width), (-1.7, 0.9)
-    counts = count_stars(x, y, *ranges, bins)
-    np.testing.assert_array_equal(counts, numpy_counts(x, y, *ranges, bins))
-
-
-def test_stars_on_edges_are_counted_once():
-    """Edges at multiples of 1/8, which are exact numbers."""
-    at = np.arange(-12, 13) / 8
-    x, y = (a.ravel().astype(np.float32) for a in np.meshgrid(at, at))
-    ranges = (-1.0, 1.0), (-1.0, 1.0)
-    counts = count_stars(x, y, *ranges, 16)
-    np.testing.assert_array_equal(counts, numpy_counts(x, y, *ranges, 16))
-    assert counts.sum() == 17**2
-    assert counts[0, 0] == 1
-    assert counts[-1, -1] == 4
-
-
-def test_row_0_is_the_lowest_y_and_no_star_is_no_count():
-    counts = count_stars(np.array([0.9]), np.array([-1.9]), *RANGES, 4)
-    assert (counts.shape, counts[0, 3], counts.sum()) == ((4, 4), 1, 1)
-    assert not count_stars(np.zeros(0), np.zeros(0), *RANGES, 4).any()
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +45,7 @@ def test_data_flow_and_significance_are_on_one_grid(axes, region, form, comparis
     for stars, counts, weight in ((comparison.data, result.data, 1), (comparison.flow, result.flow, 4 / 9)):
         chosen = stars.w[np.broadcast_to(region.contains_points(stars.w, SUN), len(stars.w))]
         values = [coordinate(name).compute(chosen, SUN).astype(np.float32) for name in axes]
-        np.testing.assert_allclose(counts, weight * numpy_counts(*values, *ranges, 32))
+        np.testing.assert_allclose(counts, weight * np.histogram2d(*values[::-1], 32, ranges[::-1])[0])
     filled = result.data > 0
     assert np.isnan(result.significance[~filled]).all()
     spread = np.sqrt(result.data * (1 if form == "paper" else 1 + 4 / 9))[filled]

@@ -20,7 +20,8 @@ from core.jobs.flow_training import train_flows
 from core.jobs.graph import plan
 from core.pipelines import BOOTSTRAP
 from core.runs.artifacts import read_json
-from core.runs.products import MAIN, flow_path, read_flow, rejection_path, stored_flows
+from core.runs.flow_files import read_flow
+from core.runs.products import MAIN, flow_path, rejection_path, stored_flows
 
 FLOWS = "flows-df_seed-00"
 

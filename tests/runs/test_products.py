@@ -19,7 +19,8 @@ from core.potential.guided import GuidedState
 from core.potential.reference_frame import reference_frame
 from core.potential.training import PotentialMember
 from core.runs import artifacts, products
-from core.runs.products import MAIN, flow_path, read_flow, rejection_path, stored_flows, write_flow_member
+from core.runs.flow_files import read_flow, write_flow_member
+from core.runs.products import MAIN, flow_path, rejection_path, stored_flows
 
 HELD_OUT = (-15.801, -15.803, -15.806, -15.802)
 """Of members that all found the stars."""
