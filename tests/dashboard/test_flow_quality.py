@@ -148,7 +148,6 @@ def test_the_words_of_a_row_follow_its_map(page, session, idle):
     work(page, idle)
     assert "x–y: 2\u202f000 stars, rms " in page.rows[0]._words.object
     assert "stars <strong>2\u202f000</strong></span>" in page._strip.object
-    assert "held-out ln f <strong>\u221215.25</strong> nat per star" in page._strip.object
     session.choose(Expression("z > 0"))
     work(page, idle)
     inside = int((page.comparison.data.w[:, 2] > 0).sum())
