@@ -50,14 +50,17 @@ class Tab:
         return self.page.evaluate(_SUMS)
 
     def images_when_settled(self) -> list[dict[str, float]]:
-        """The same when two looks half a second apart agree; a page that is being replaced is looked at again."""
+        """The same when two looks half a second apart agree and every map holds stars.
+
+        A page that is being replaced is looked at again.
+        """
         last = None
         for _ in range(80):
             try:
                 now = self.images()
             except Error:
                 now = []
-            if now and now == last:
+            if now and now == last and all(values["data"] for values in now):
                 return now
             last = now
             self.page.wait_for_timeout(500)

@@ -56,6 +56,11 @@ def test_an_ellipse_selects_in_every_panel_and_can_be_turned(tab: Tab, server: D
     tab.open(tab.page.url)
     tab.wait_for_text("expected")
     _wait_for_stars(tab, _inside(server, turned))
+    # The icons of a row's toolbar and the choice above the rows are one.
+    tab.page.locator("[title='Lasso Select']").nth(1).click()
+    tab.page.wait_for_function("location.search.includes('brush=lasso')")
+    tab.drag(0, (0.2, 0.2), (0.8, 0.6))
+    tab.page.wait_for_function("location.search.includes('polygon')")
 
 
 def test_subsets_are_combined_by_the_mouse_and_by_the_form(tab: Tab, server: DashboardServer) -> None:

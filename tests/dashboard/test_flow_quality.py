@@ -180,6 +180,22 @@ def test_the_brush_is_one_for_all_rows_and_the_page(page, session):
     assert all(row.figures._brushes["ellipse"].active for row in page.rows)
 
 
+def test_two_sessions_share_stars_but_no_choice(page, session, services, idle):
+    other = FlowQuality(Session(projections="x~y", bins=64), services, services.runs()[0])
+    assert other.comparison.data.column("x") is page.comparison.data.column("x")
+    page.rows[0].figures.axes[0].update(start=-0.5, end=0.25)
+    page.rows[0].figures._brushes["ellipse"].active = True
+    page.ranges_changed()
+    session.param.update(combine="or", marginals=True, linked=False)
+    session.draw(Expression("z > 0"))
+    assert other.rows[0].figures.ranges == other.rows[0].figures.home
+    assert (other.rows[0].figures.brush, other.rows[0].marginals) == ("box", None)
+    untouched = Session(projections="x~y", bins=64)
+    assert {n: getattr(other.session, n) for n in Session.in_address()} == {
+        n: getattr(untouched, n) for n in Session.in_address()
+    }
+
+
 def test_the_chosen_ellipse_is_turned_where_it_is_drawn(page, session, idle):
     ellipse = Ellipse("y", "x", (0.0, 0.1), (0.5, 0.25))
     assert not any(button.visible for row in page.rows for button in row._turns)
