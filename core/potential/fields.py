@@ -120,9 +120,8 @@ class PotentialEnsemble:
             together = self._together
             if together is not None:
                 function = getattr(_compiled_together(self.model), quantity)
-                groups = [np.concatenate([np.asarray(function(group, part)) for part in parts]) for group in together]
-                members = [np.moveaxis(group, 1, 0) for group in groups]
-                return np.concatenate(members)[: self.members, : len(x)]
+                groups = [np.concatenate([np.asarray(function(g, part)) for part in parts], 1) for g in together]
+                return np.concatenate(groups)[: self.members, : len(x)]
             function = getattr(_compiled(self.model), quantity)
             states = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), self.states)
             # One member at a time: what is compiled then serves ensembles of every size.
@@ -171,7 +170,7 @@ def _compiled(model: PotentialModel) -> _Compiled:
 def _compiled_together(model: LinearModel) -> _Compiled:
     kernels = (merged.potential, merged.acceleration, merged.density)
     point = [lambda members, x, kernel=kernel: kernel(members, model.degree, x) for kernel in kernels]
-    return _Compiled(*(jax.jit(jax.vmap(kernel, in_axes=(None, 0))) for kernel in point))
+    return _Compiled(*(jax.jit(jax.vmap(kernel, in_axes=(None, 0), out_axes=1)) for kernel in point))
 
 
 def laplacian_density(potential: Callable[[Array], Array], x: Float[Array, "3"]) -> Float[Array, ""]:
@@ -184,9 +183,10 @@ def laplacian_density(potential: Callable[[Array], Array], x: Float[Array, "3"])
     return jnp.asarray(laplacian) / (FOUR_PI_G * PC3_PER_KPC3)
 
 
-def circular_velocity(acceleration: Positions, x: Positions, sun: SolarPosition) -> PerStar:
-    """v_c = √(-R a_R) [km/s] from the radial acceleration about the Galactic axis; NaN where the force is outward."""
-    X = sun.galactocentric_position(x)
-    a = acceleration @ sun.axes.T
-    squared = -(X[:, 0] * a[:, 0] + X[:, 1] * a[:, 1])
+def circular_velocity(
+    acceleration: Float[np.ndarray, "*m n 3"], x: Positions, sun: SolarPosition
+) -> Float[np.ndarray, "*m n"]:
+    """v_c = √(-R a_R) [km/s] from the acceleration about the Galactic axis; NaN where the force is outward."""
+    outwards = sun.galactocentric_position(x) * [1.0, 1.0, 0.0] @ sun.axes
+    squared = -np.einsum("...i,...i", acceleration, outwards)
     return np.sqrt(np.where(squared > 0, squared, np.nan))
