@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.diagnostics.reliability import OUTSIDE, WORDS
-from dashboard.drawn_slices import DrawnSlices
+from dashboard.drawn_slices import Asked, DrawnSlices
 from dashboard.pages.potential_slices import RELIABILITY, PotentialSlices
 from dashboard.session import Session
 
@@ -19,9 +19,9 @@ def test_places_are_judged_once_for_force_and_density(services, run, monkeypatch
     asked = []
     original = type(drawn.judge).classes
     monkeypatch.setattr(type(drawn.judge), "classes", lambda self, a, x: asked.append(a) or original(self, a, x))
-    assert drawn.at("density", (0.0, 0.0, 0.0), judged=False).classes is None
+    assert drawn.at(Asked("density", (0.0, 0.0, 0.0))).classes is None
     for quantity in ("density", "potential", "acceleration_x", "density"):
-        shown = drawn.at(quantity, (0.0, 0.0, 0.0), judged=True)
+        shown = drawn.at(Asked(quantity, (0.0, 0.0, 0.0), judged=True))
         for plane, classes in zip(shown.planes, shown.classes, strict=True):
             np.testing.assert_array_equal(classes != OUTSIDE, plane.inside)
     assert asked == ["density"] * 3 + ["force"] * 3
