@@ -30,7 +30,9 @@ def colour_controls(session: Session, shown: Callable[[], Limits | None]) -> lis
     """The controls, for the rail; fixed limits begin as those that are ``shown``."""
     kind = pn.widgets.Select(options=_WORDS, value=session.colours, sizing_mode="stretch_width", margin=(4, 0))
     fields = [
-        pn.widgets.FloatInput.from_param(session.param[name], label=label, step=0.01, width=112, margin=(2, 8, 2, 0))
+        pn.widgets.FloatInput.from_param(
+            session.param[name], label=label, step=0.01, width=112, description=None, margin=(2, 8, 2, 0)
+        )
         for name, label in (("colour_low", "from"), ("colour_high", "to"))
     ]
     warning = text('<p class="caution">“from” has to be below “to”: automatic until then.</p>')

@@ -29,7 +29,7 @@ Grid = Float[np.ndarray, "b a"]
 _COUNT = 128
 """Cells of a slice along an axis."""
 
-_FINE = 256
+_FINE = 384
 """Cells, at most, of what is drawn with a sharp edge."""
 
 _ARROWS = 11

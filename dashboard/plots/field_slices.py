@@ -63,7 +63,7 @@ class SliceFigure:
         self.arrows = ArrowLayer(fig)
         self._hover = HoverTool(renderers=[image])
         fig.add_tools(self._hover)
-        self._bar = slim_bar(image, ticker=BasicTicker(desired_num_ticks=5))
+        self._bar = slim_bar(image, ticker=BasicTicker(desired_num_ticks=5), visible=False)
         fig.add_layout(self._bar, "right")
         fig.min_border_right = _BAR  # Bokeh does not make room again when the numbers get longer
         fig.grid.visible = False
