@@ -1,13 +1,14 @@
 """What the page of the potential shows for one place of the crosshair, computed in a thread and kept for the next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from time import perf_counter
 
 import numpy as np
 
 from core import ensemble
 from core.diagnostics.reliability import DENSITY, FORCE, Classes, Reliability, legend
-from core.diagnostics.slices import Arrows, FieldProfile, FieldSlice, Slicer
+from core.diagnostics.slices import COUNT, Arrows, FieldProfile, FieldSlice, Slicer
 from core.diagnostics.turned_axes import Place, along_axes, turn_of
 from core.pipelines import shown_pipelines
 from core.runs.registry import Run
@@ -19,8 +20,13 @@ from dashboard.session import Session
 Value = tuple[float, float, float | None]
 """Median, spread and truth."""
 
-_Cut = tuple[str, float, float]
-"""Normal, offset and angle of a plane."""
+_Cut = tuple[str, float, float, int]
+"""Normal, offset and angle of a plane, and its cells along an axis."""
+
+_COARSE = 64
+"""As many places as are evaluated at once: fewer would cost as much."""
+_PATIENCE = 0.15
+"""Seconds that a plane may take and still follow the mouse."""
 
 _KEPT = 30
 
@@ -36,6 +42,7 @@ class Asked:
     baryons: str = ""
     judged: bool = False
     arrows: bool = False
+    count: int = COUNT
 
 
 def asked_by(session: Session, *, judged: bool) -> Asked:
@@ -69,40 +76,47 @@ class DrawnSlices:
         self.slicer: Slicer = services.slicer(run)
         self._planes: dict[tuple[str, str, _Cut], FieldSlice] = {}
         self._classes: dict[tuple[str, _Cut], Classes] = {}
+        self._is_slow = False
 
     @cached_property
     def judge(self) -> Reliability:
         """What judges places; it reads the potentials of all uncertainties."""
         return self._services.reliability(self._run)
 
+    def first(self, asked: Asked) -> Asked:
+        """What to draw first: the same on a coarse grid, where a fine one has been slow."""
+        return replace(asked, count=_COARSE) if self._is_slow else asked
+
     def at(self, asked: Asked) -> Drawn:
         """Everything that is asked for."""
         slicer = with_chosen_baryons(self.slicer, asked.baryons)
         along = along_axes(asked.place, asked.turn)
-        cuts = [(normal, along[normal], turn_of(normal, asked.turn)) for normal, _, _ in PLANES]
+        cuts = [(normal, along[normal], turn_of(normal, asked.turn), asked.count) for normal, _, _ in PLANES]
         return Drawn(
             asked,
             tuple(self._plane(slicer, asked, cut) for cut in cuts),
             slicer.profile(asked.quantity, asked.along, asked.place, turn=asked.turn),
             _values(slicer, asked.place),
             tuple(self._judged(aspect_of(asked.quantity), cut) for cut in cuts) if asked.judged else None,
-            tuple(slicer.arrows(n, offset, turn=turn) for n, offset, turn in cuts) if asked.arrows else None,
+            tuple(slicer.arrows(n, offset, turn=turn) for n, offset, turn, _ in cuts) if asked.arrows else None,
         )
 
     def _plane(self, slicer: Slicer, asked: Asked, cut: _Cut) -> FieldSlice:
         key = asked.quantity, asked.baryons, cut
         if key not in self._planes:
             _make_room(self._planes)
-            normal, offset, turn = cut
-            self._planes[key] = slicer.plane(asked.quantity, normal, offset, turn=turn)
+            normal, offset, turn, count = cut
+            start = perf_counter()
+            self._planes[key] = slicer.plane(asked.quantity, normal, offset, count, turn=turn)
+            self._is_slow = perf_counter() - start > _PATIENCE if count == COUNT else self._is_slow
         return self._planes[key]
 
     def _judged(self, aspect: str, cut: _Cut) -> np.ndarray:
         key = aspect, cut
         if key not in self._classes:
             _make_room(self._classes)
-            normal, offset, turn = cut
-            self._classes[key] = self.judge.classes(aspect, self.slicer.grid(normal, offset, turn=turn))
+            normal, offset, turn, count = cut
+            self._classes[key] = self.judge.classes(aspect, self.slicer.grid(normal, offset, count, turn=turn))
         side = round(np.sqrt(len(self._classes[key])))
         return self._classes[key].reshape(side, side)
 

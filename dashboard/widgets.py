@@ -3,7 +3,7 @@
 import asyncio
 import html
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -99,13 +99,18 @@ class Latest:
         self._services, self._apply = services, apply
         self._document = pn.state.curdoc
         self._version = 0
-        self._waiting: Callable[[], Any] | None = None
+        self._waiting: tuple[Callable[[], Any], float] | None = None
+        self._asked = asyncio.Event()
         self._busy = False
 
-    def request(self, compute: Callable[[], Any]) -> None:
-        """Compute soon; what was asked before is no longer wanted."""
+    def request(self, compute: Callable[[], Any], *, pause: float = 0.0) -> None:
+        """Compute soon, or after a ``pause`` [s] in which nothing else is asked for.
+
+        What was asked before is no longer wanted.
+        """
         self._version += 1
-        self._waiting = compute
+        self._waiting = compute, pause
+        self._asked.set()
         if not self._busy:
             self._busy = True
             pn.state.execute(self._work)
@@ -113,7 +118,9 @@ class Latest:
     async def _work(self) -> None:
         try:
             while self._waiting is not None:
-                compute, self._waiting, version = self._waiting, None, self._version
+                (compute, pause), self._waiting, version = self._waiting, None, self._version
+                if pause and await self._is_asked_within(pause):
+                    continue
                 try:
                     loop = asyncio.get_running_loop()
                     result = await loop.run_in_executor(self._services.executor, compute)
@@ -127,9 +134,15 @@ class Latest:
             # Not ours: the page reports it by an id, and goes on with what was asked for meanwhile.
             self._busy = False
             if self._waiting is not None:
-                self.request(self._waiting)
+                self.request(self._waiting[0])
             raise
         self._busy = False
+
+    async def _is_asked_within(self, pause: float) -> bool:
+        self._asked.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), pause)
+        return self._waiting is not None
 
     def _show(self, version: int, result: Any) -> None:
         if version == self._version and not self._is_closed():

@@ -26,7 +26,7 @@ TRUE_VIEWS = ("truth", "difference")
 
 Grid = Float[np.ndarray, "b a"]
 
-_COUNT = 128
+COUNT = 128
 """Cells of a slice along an axis."""
 
 _FINE = 384
@@ -164,7 +164,7 @@ class Slicer:
         """The same fit with other baryons under ρ_DM, where there are any."""
         return self if self.baryons is None else replace(self, baryons=baryons)
 
-    def plane(self, quantity: str, normal: str, offset: float, count: int = _COUNT, *, turn: float = 0.0) -> FieldSlice:
+    def plane(self, quantity: str, normal: str, offset: float, count: int = COUNT, *, turn: float = 0.0) -> FieldSlice:
         """The slice at ``normal`` = ``offset`` on a ``count`` × ``count`` grid that spans the region."""
         a, b = (axis for axis in AXES if axis != normal)
         turn = turn_of(normal, turn)
@@ -195,7 +195,7 @@ class Slicer:
         inside, trusted = (r.contains_positions(x, self.sun) for r in (self.region, self.trusted))
         return (2 - inside - trusted.astype(np.uint8)).astype(np.uint8).reshape(count, count)
 
-    def grid(self, normal: str, offset: float, count: int = _COUNT, *, turn: float = 0.0) -> Positions:
+    def grid(self, normal: str, offset: float, count: int = COUNT, *, turn: float = 0.0) -> Positions:
         """Middles of the cells of a plane, row by row."""
         a, b = (axis for axis in AXES if axis != normal)
         turn = turn_of(normal, turn)

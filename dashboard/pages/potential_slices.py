@@ -35,6 +35,9 @@ from dashboard.widgets import Latest, caption, card, facts, one_update, swatch, 
 RELIABILITY = "reliability"
 """A view of its own beside those of a slice."""
 
+_REST = 0.2
+"""Seconds in which nothing moves, before a coarse picture is replaced by a fine one."""
+
 
 class PotentialSlices(pn.viewable.Viewer):
     """The page."""
@@ -90,11 +93,15 @@ class PotentialSlices(pn.viewable.Viewer):
 
     def request(self) -> None:
         """Compute what the session asks for."""
-        self._latest.request(partial(self.drawn.at, asked_by(self.session, judged=self._judged)))
+        asked = asked_by(self.session, judged=self._judged)
+        self._latest.request(partial(self.drawn.at, self.drawn.first(asked)))
 
     def _arrived(self, drawn: Drawn) -> None:
         self._drawn = drawn
         self._redraw()
+        asked = asked_by(self.session, judged=self._judged)
+        if drawn.asked == self.drawn.first(asked) != asked:
+            self._latest.request(partial(self.drawn.at, asked), pause=_REST)
 
     def _redraw(self) -> None:
         drawn = self._drawn

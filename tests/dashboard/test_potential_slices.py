@@ -158,3 +158,17 @@ def test_other_baryons_are_offered_with_the_dark_matter_alone(services, run, idl
     assert with_chosen_baryons(slicer, session.baryons).baryons is MCKEE
     session.quantity = "density"
     assert not choice.visible
+
+
+def test_a_slow_fit_is_drawn_coarsely_first_and_finely_when_nothing_moves(services, run, idle, monkeypatch):
+    page = shown(PotentialSlices(Session(), services, run))
+    asked = len(idle)
+    monkeypatch.setattr(page.drawn, "_is_slow", True)
+    page.session.at_z = 0.25
+    page._arrived(idle[-1]())
+    coarse = page._drawn.planes[0].median
+    assert len(idle) == asked + 2  # the fine one has been asked for
+    monkeypatch.setattr(page.drawn, "_is_slow", False)
+    page._arrived(idle[-1]())
+    assert page._drawn.planes[0].median.size == 4 * coarse.size
+    assert len(idle) == asked + 2

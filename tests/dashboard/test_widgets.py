@@ -123,6 +123,22 @@ def test_a_result_is_applied(latest, work, shown):
     assert shown == ["a", "b"]
 
 
+def test_what_waits_for_a_pause_gives_way_to_what_is_asked_meanwhile(latest, work, shown):
+    async def story():
+        latest.request(work("patient"), pause=30.0)
+        await asyncio.sleep(0.05)
+        assert work.begun == []
+        latest.request(work("a"))
+        work.let_go("a")
+        await until(lambda: shown == ["a"])
+        latest.request(work("rested"), pause=0.05)
+        work.let_go("rested")
+        await until(lambda: shown == ["a", "rested"])
+
+    in_a_loop(story)
+    assert work.begun == ["a", "rested"]
+
+
 def test_only_the_latest_of_many_requests_is_applied_and_those_between_are_not_computed(latest, work, shown):
     async def story():
         for name in "abcd":
