@@ -75,7 +75,7 @@ class ComparedSlices(pn.viewable.Viewer):
         self._drawn: _Drawn | None = None
         self._limits: Limits | None = None
         self._note = text()
-        self._latest = Latest(services, self._arrived)
+        self._latest = Latest(services, self._arrived, live=True)
         self._restyle()
         session.param.watch(lambda *events: self.request(), DRAWN_ANEW)
         redrawn = ["show", "contours", "colours", "colour_low", "colour_high"]

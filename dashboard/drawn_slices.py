@@ -1,5 +1,6 @@
 """What the page of the potential shows for one place of the crosshair, computed in a thread and kept for the next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
@@ -11,10 +12,8 @@ from core.diagnostics.reliability import DENSITY, FORCE, Classes, Reliability, l
 from core.diagnostics.slices import COUNT, Arrows, FieldProfile, FieldSlice, Slicer
 from core.diagnostics.turned_axes import Place, along_axes, turn_of
 from core.pipelines import shown_pipelines
-from core.runs.registry import Run
 from dashboard.plane_controls import crosshair, with_chosen_baryons
 from dashboard.plots.field_slices import PLANES
-from dashboard.services import Services
 from dashboard.session import Session
 
 Value = tuple[float, float, float | None]
@@ -69,11 +68,10 @@ class Drawn:
 
 
 class DrawnSlices:
-    """Slices and reliability of one run for one session."""
+    """Slices and reliability of one run for one session; ``judge`` is called where places have to be judged."""
 
-    def __init__(self, services: Services, run: Run):
-        self._services, self._run = services, run
-        self.slicer: Slicer = services.slicer(run)
+    def __init__(self, slicer: Slicer, judge: Callable[[], Reliability]):
+        self.slicer, self._make_judge = slicer, judge
         self._planes: dict[tuple[str, str, _Cut], FieldSlice] = {}
         self._classes: dict[tuple[str, _Cut], Classes] = {}
         self._is_slow = False
@@ -81,7 +79,7 @@ class DrawnSlices:
     @cached_property
     def judge(self) -> Reliability:
         """What judges places; it reads the potentials of all uncertainties."""
-        return self._services.reliability(self._run)
+        return self._make_judge()
 
     def first(self, asked: Asked) -> Asked:
         """What to draw first: the same on a coarse grid, where a fine one has been slow."""
@@ -91,7 +89,7 @@ class DrawnSlices:
         """Everything that is asked for."""
         slicer = with_chosen_baryons(self.slicer, asked.baryons)
         along = along_axes(asked.place, asked.turn)
-        cuts = [(normal, along[normal], turn_of(normal, asked.turn), asked.count) for normal, _, _ in PLANES]
+        cuts = [self._cut(asked, normal, along[normal]) for normal, _, _ in PLANES]
         return Drawn(
             asked,
             tuple(self._plane(slicer, asked, cut) for cut in cuts),
@@ -100,6 +98,12 @@ class DrawnSlices:
             tuple(self._judged(aspect_of(asked.quantity), cut) for cut in cuts) if asked.judged else None,
             tuple(slicer.arrows(n, offset, turn=turn) for n, offset, turn, _ in cuts) if asked.arrows else None,
         )
+
+    def _cut(self, asked: Asked, normal: str, offset: float) -> _Cut:
+        """A plane; the fine one where it is known."""
+        turn = turn_of(normal, asked.turn)
+        fine = normal, offset, turn, COUNT
+        return fine if (asked.quantity, asked.baryons, fine) in self._planes else (normal, offset, turn, asked.count)
 
     def _plane(self, slicer: Slicer, asked: Asked, cut: _Cut) -> FieldSlice:
         key = asked.quantity, asked.baryons, cut

@@ -92,13 +92,14 @@ def with_document(change: Callable[..., None], *arguments: Any) -> None:
 class Latest:
     """Work in a thread for one part of a page: a new request replaces one that is waiting, and outdates one under way.
 
-    ``apply`` is called on the event loop with the result, in one held update of the page.
+    ``apply`` is called on the event loop with the result, in one held update of the page. A ``live`` part shows what
+    was under way as well, so that it moves while a slider is dragged.
     """
 
-    def __init__(self, services: Services, apply: Callable[[Any], None]):
-        self._services, self._apply = services, apply
+    def __init__(self, services: Services, apply: Callable[[Any], None], *, live: bool = False):
+        self._services, self._apply, self._live = services, apply, live
         self._document = pn.state.curdoc
-        self._version = 0
+        self._version = self._computed = 0
         self._waiting: tuple[Callable[[], Any], float] | None = None
         self._asked = asyncio.Event()
         self._busy = False
@@ -128,7 +129,8 @@ class Latest:
                     if version == self._version:
                         notify(error)
                     continue
-                if version == self._version:
+                self._computed = version
+                if version == self._wanted:
                     with_document(self._show, version, result)
         except Exception:
             # Not ours: the page reports it by an id, and goes on with what was asked for meanwhile.
@@ -138,6 +140,11 @@ class Latest:
             raise
         self._busy = False
 
+    @property
+    def _wanted(self) -> int:
+        """The request whose result is to be shown."""
+        return self._computed if self._live else self._version
+
     async def _is_asked_within(self, pause: float) -> bool:
         self._asked.clear()
         with suppress(TimeoutError):
@@ -145,7 +152,7 @@ class Latest:
         return self._waiting is not None
 
     def _show(self, version: int, result: Any) -> None:
-        if version == self._version and not self._is_closed():
+        if version == self._wanted and not self._is_closed():
             with one_update():
                 self._apply(result)
 

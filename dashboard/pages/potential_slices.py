@@ -45,10 +45,10 @@ class PotentialSlices(pn.viewable.Viewer):
     def __init__(self, session: Session, services: Services, run: Run):
         super().__init__()
         self.session, self.run = session, run
-        self.drawn = DrawnSlices(services, run)
+        self.drawn = DrawnSlices(services.slicer(run), partial(services.reliability, run))
         self.slicer = self.drawn.slicer
         make_valid(session, self.views, [self.slicer])
-        self._latest = Latest(services, self._arrived)
+        self._latest = Latest(services, self._arrived, live=True)
         self._drawn: Drawn | None = None
         self._limits: Limits | None = None
         self.figures: list[SliceFigure] = [

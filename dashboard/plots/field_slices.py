@@ -204,7 +204,7 @@ def _tips(field: FieldSlice, view: str) -> list[tuple[str, str]]:
     ]
     tips = [*places, ("median", f"@median{value}"), ("spread", f"@spread{value}")]
     if field.quantity == DARK_MATTER:
-        tips.append(("median", "@energy{0.000} GeV/cm³"))
+        tips.append(("median energy", "@energy{0.000} GeV/cm³"))
     if view not in ("median", "spread"):
         tips.append((view, "@image{0.0}" if view == "signal to noise" else f"@image{value}"))
     return tips

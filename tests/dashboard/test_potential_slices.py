@@ -24,7 +24,7 @@ def run(finished_run):
 
 
 def test_places_are_judged_once_for_force_and_density(services, run, monkeypatch):
-    drawn = DrawnSlices(services, run)
+    drawn = DrawnSlices(services.slicer(run), lambda: services.reliability(run))
     asked = []
     original = type(drawn.judge).classes
     monkeypatch.setattr(type(drawn.judge), "classes", lambda self, a, x: asked.append(a) or original(self, a, x))
@@ -167,6 +167,7 @@ def test_a_slow_fit_is_drawn_coarsely_first_and_finely_when_nothing_moves(servic
     page.session.at_z = 0.25
     page._arrived(idle[-1]())
     coarse = page._drawn.planes[0].median
+    assert page._drawn.planes[1].median.size == 4 * coarse.size  # it has not moved
     assert len(idle) == asked + 2  # the fine one has been asked for
     monkeypatch.setattr(page.drawn, "_is_slow", False)
     page._arrived(idle[-1]())
