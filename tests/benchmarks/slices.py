@@ -1,4 +1,4 @@
-"""What a slice costs: ``python tests/benchmarks/slices.py [--count 256] [--repeats 3]``.
+"""What a slice costs: ``python tests/benchmarks/slices.py [--count 256] [--repeats 7]``.
 
 Prints a table of CPU milliseconds for every quantity, of the demonstration's best fit and its truth, warm; the first
 of each in the process, which compiles; whether all are within the bar for 256 × 256 places; and what the page computes
@@ -33,7 +33,7 @@ BAR = 150.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     slicer = demonstration()
     print(f"{options.count} × {options.count} places, {slicer.potential.members} potentials, CPU ms\n")
