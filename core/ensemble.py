@@ -28,15 +28,27 @@ def size(states: Any) -> int:
     return int(jax.tree.leaves(states)[0].shape[0])
 
 
+def quantiles(values: Float[np.ndarray, "m *rest"], shares: Sequence[float]) -> Float[np.ndarray, "q *rest"]:
+    """Quantiles over members, of finite values only, interpolated linearly; NaN where no member has one."""
+    finite = np.isfinite(values)
+    ordered = np.sort(np.where(finite, values, np.nan), axis=0)  # what is not a number comes last
+    last = np.maximum(finite.sum(0) - 1, 0)
+    found = []
+    for share in shares:
+        at = share * last
+        below = np.floor(at).astype(int)[None]
+        low, high = (np.take_along_axis(ordered, i, 0)[0] for i in (below, np.minimum(below + 1, last)))
+        part = at - below[0]
+        found.append((1 - part) * low + part * high)
+    return np.stack(found)
+
+
 def median(values: Float[np.ndarray, "m *rest"]) -> Float[np.ndarray, "*rest"]:
     """Median over members, member by member finite ones only."""
-    return np.asarray(np.nanmedian(np.where(np.isfinite(values), values, np.nan), axis=0))
+    return quantiles(values, [0.5])[0]
 
 
 def spread(values: Float[np.ndarray, "m *rest"]) -> Float[np.ndarray, "*rest"]:
     """Half the 16–84 % range over members: a standard deviation that outliers do not move."""
-    finite = np.isfinite(values)
-    # Percentiles that skip members take a Python call for every point.
-    percentile = np.percentile if finite.all() else np.nanpercentile
-    low, high = percentile(np.where(finite, values, np.nan), [16, 84], axis=0)
+    low, high = quantiles(values, [0.16, 0.84])
     return np.asarray((high - low) / 2)

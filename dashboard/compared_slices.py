@@ -1,23 +1,29 @@
 """Three planes of every compared run at common limits, and beside each run but the first what it has more than that."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import panel as pn
 
 from core.diagnostics.comparison import common_spans, slice_difference
-from core.diagnostics.slices import AXES, TRUE_VIEWS, VIEWS, FieldSlice, Slicer
+from core.diagnostics.slices import TRUE_VIEWS, VIEWS, Arrows, FieldSlice, Slicer
+from core.diagnostics.turned_axes import along_axes
 from core.errors import DeepPotentialError
 from core.jobs.status import duration, run_status
 from core.pipelines import POTENTIAL_SEED
 from core.runs import readings
 from core.runs.registry import Run
 from dashboard.candidates import Candidate
+from dashboard.colour_choice import colour_controls, limits_of
+from dashboard.drawn_slices import Asked, asked_by
 from dashboard.failures import alert
-from dashboard.plane_controls import plane_controls
-from dashboard.plots.field_slices import ASPECT, PLANES, SliceFigure, colour_limits
+from dashboard.plane_controls import DRAWN_ANEW, make_valid, move_crosshair, plane_controls, with_chosen_baryons
+from dashboard.plots.field_limits import Limits
+from dashboard.plots.field_slices import ASPECT, PLANES, SliceFigure
 from dashboard.services import Services
 from dashboard.session import Session
+from dashboard.slice_words import arrow_words
 from dashboard.widgets import Latest, card, later, one_update, text, with_document
 
 _COLUMN = {"flex": "1 1 250px", "min-width": "250px"}
@@ -25,7 +31,16 @@ _WORDS = {"flex": "1 1 170px", "min-width": "170px"}
 _NARROW = 1.38
 """Width over height of figures of which five stand beside each other."""
 _VIEW_NAMES = {"difference": "median − truth"}
+_NOTE = '<p class="muted">Colours have the same limits in all runs, and in all differences. Faded: not trusted.</p>'
 _Planes = tuple[FieldSlice, ...]
+
+
+class _Drawn(NamedTuple):
+    """The planes of every run for what was asked, and arrows where they were."""
+
+    asked: Asked
+    planes: dict[str, _Planes]
+    arrows: dict[str, tuple[Arrows, ...]]
 
 
 def missing_potentials(run: Run) -> str:
@@ -57,13 +72,17 @@ class ComparedSlices(pn.viewable.Viewer):
         self._differing = [key for key in self.slicers if key != self.first and self.first in self.slicers]
         self.figures = {key: self._three() for key in self.slicers}
         self.differences = {key: self._three() for key in self._differing}
-        self._drawn: dict[str, _Planes] = {}
-        self._latest = Latest(services, self._arrived)
+        self._drawn: _Drawn | None = None
+        self._limits: Limits | None = None
+        self._note = text()
+        self._latest = Latest(services, self._arrived, live=True)
         self._restyle()
-        session.param.watch(lambda *events: self.request(), ["quantity", "at_x", "at_y", "at_z"])
-        session.param.watch(lambda *events: with_document(self._redraw), ["show", "contours"])
+        session.param.watch(lambda *events: self.request(), DRAWN_ANEW)
+        redrawn = ["show", "contours", "colours", "colour_low", "colour_high"]
+        session.param.watch(lambda *events: with_document(self._redraw), redrawn)
         session.param.watch(lambda event: with_document(self._restyle), "theme")
         if self.slicers:
+            make_valid(session, list(self.views.values()), list(self.slicers.values()))
             self.request()
 
     def _open(self, services: Services, candidate: Candidate) -> None:
@@ -87,7 +106,7 @@ class ComparedSlices(pn.viewable.Viewer):
         aspect = _NARROW if len(self.slicers) > 2 else ASPECT
         figures = [SliceFigure(normal, a, b, span(a), span(b), aspect=aspect) for normal, a, b in PLANES]
         for fig in figures:
-            fig.on_tap(lambda place: with_document(self._tapped, place))
+            fig.on_tap(lambda along, turn: with_document(self._tapped, along, turn))
         return figures
 
     @property
@@ -100,45 +119,64 @@ class ComparedSlices(pn.viewable.Viewer):
         """Quantity, view and planes, for the rail; nothing where there is nothing to see."""
         if not self.slicers:
             return []
-        return plane_controls(self.session, self.views, next(iter(self.slicers.values())).span)
+        planes = plane_controls(self.session, self.views, list(self.slicers.values()))
+        return [*planes, *colour_controls(self.session, lambda: self._limits)]
 
     def request(self) -> None:
         """Compute what the session asks for."""
-        at = (self.session.at_x, self.session.at_y, self.session.at_z)
-        self._latest.request(later(self._compute, self.session.quantity, at))
+        if self.slicers:
+            self._latest.request(later(self._compute, asked_by(self.session, judged=False)))
 
-    def _compute(self, quantity: str, at: tuple[float, float, float]) -> dict[str, _Planes]:
-        return {
-            key: tuple(slicer.plane(quantity, normal, at[AXES.index(normal)]) for normal, _, _ in PLANES)
-            for key, slicer in self.slicers.items()
+    def _compute(self, asked: Asked) -> _Drawn:
+        along, turn = along_axes(asked.place, asked.turn), asked.turn
+        slicers = {key: with_chosen_baryons(slicer, asked.baryons) for key, slicer in self.slicers.items()}
+        planes = {
+            key: tuple(slicer.plane(asked.quantity, normal, along[normal], turn=turn) for normal, _, _ in PLANES)
+            for key, slicer in slicers.items()
         }
+        arrows = {
+            key: tuple(slicer.arrows(normal, along[normal], turn=turn) for normal, _, _ in PLANES)
+            for key, slicer in slicers.items()
+            if asked.arrows
+        }
+        return _Drawn(asked, planes, arrows)
 
-    def _arrived(self, drawn: dict[str, _Planes]) -> None:
+    def _arrived(self, drawn: _Drawn) -> None:
         self._drawn = drawn
         self._redraw()
 
     def _redraw(self) -> None:
-        if not self._drawn:
+        drawn = self._drawn
+        if drawn is None:
             return
         view = self.session.show if self.session.show in self.views.values() else "median"
-        less = {key: tuple(map(slice_difference, self._drawn[key], self._drawn[self.first])) for key in self._differing}
+        of = drawn.planes
+        less = {key: tuple(map(slice_difference, of[key], of[self.first])) for key in self._differing}
+        longest = max((a.longest for arrows in drawn.arrows.values() for a in arrows), default=0.0)
         with one_update():
-            self._show(self.figures, self._drawn, view)
-            self._show(self.differences, less, "difference")
+            self._show(self.figures, of, view)
+            self._show(self.differences, less, "difference", typed=False)
+            for key, figures in self.figures.items():
+                for i, fig in enumerate(figures):
+                    fig.arrows.show(drawn.arrows[key][i] if drawn.arrows else None, longest)
+            self._note.object = _NOTE + arrow_words(longest)
 
-    def _show(self, figures: dict[str, list[SliceFigure]], drawn: dict[str, _Planes], view: str) -> None:
+    def _show(
+        self, figures: Mapping[str, list[SliceFigure]], drawn: Mapping[str, _Planes], view: str, *, typed: bool = True
+    ) -> None:
         """All of one kind at the same limits of the colours."""
-        if not drawn:
+        if not drawn or self._drawn is None:
             return
-        limits = colour_limits([plane for planes in drawn.values() for plane in planes], view)
-        at = {axis: getattr(self.session, f"at_{axis}") for axis in AXES}
+        limits = limits_of(self.session, list(drawn.values()), view, typed=typed)
+        self._limits = limits[0] if typed else self._limits
+        asked = self._drawn.asked
         for key, planes in drawn.items():
-            for fig, plane in zip(figures[key], planes, strict=True):
-                fig.show(plane, view, limits, contours=self.session.contours)
-                fig.cross(at)
+            for fig, plane, span in zip(figures[key], planes, limits, strict=True):
+                fig.show(plane, view, span, contours=self.session.contours)
+                fig.cross(asked.place, asked.turn)
 
-    def _tapped(self, place: dict[str, float]) -> None:
-        self.session.param.update(**{f"at_{axis}": round(value, 3) for axis, value in place.items()})
+    def _tapped(self, along: dict[str, float], turn: float = 0.0) -> None:
+        move_crosshair(self.session, next(iter(self.slicers.values())), along, turn)
 
     def _restyle(self) -> None:
         for figures in (*self.figures.values(), *self.differences.values()):
@@ -154,11 +192,8 @@ class ComparedSlices(pn.viewable.Viewer):
                 columns.append(
                     _column(_head(f"{key} − {self.first}", "difference of the medians"), self.differences[key])
                 )
-        note = (
-            '<p class="muted">Colours have the same limits in all runs, and in all differences. Faded: not trusted.</p>'
-        )
         row = pn.Row(*columns, margin=0, sizing_mode="stretch_width", styles={"overflow-x": "auto", "gap": "8px"})
-        return card(row, text(note if self.slicers else ""))
+        return card(row, self._note)
 
 
 def _head(letters: str, words: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import param
 
 from core.diagnostics.residual_maps import FORMS
+from core.diagnostics.turned_axes import AXES
 from core.errors import RegionError
 from core.phase_space import region as regions
 from core.phase_space.region import COMBINATIONS, Everything, Region
@@ -91,6 +92,13 @@ class Session(param.Parameterized):
     at_x = param.Number(default=0.0)
     at_y = param.Number(default=0.0)
     at_z = param.Number(default=0.0)
+    turn = param.Number(default=0.0, bounds=(-90, 90), doc="Angle of the vertical planes about the crosshair [deg].")
+    along = param.Selector(default="z", objects=list(AXES), doc="Axis of the profile through the crosshair.")
+    arrows = param.Boolean(default=False)
+    baryons = param.String(default="", doc="Model of the baryons under ρ_DM; empty for the first choice.")
+    colours = param.Selector(default="automatic", objects=["automatic", "each plane", "fixed"])
+    colour_low = param.Number(default=0.0, doc="Where fixed colours begin.")
+    colour_high = param.Number(default=1.0, doc="Where fixed colours end.")
 
     @classmethod
     def in_address(cls) -> list[str]:

@@ -34,6 +34,15 @@ class SteadinessPanel(pn.viewable.Viewer):
         session.param.watch(lambda event: with_document(self._draw), "theme")
         self._draw()
 
+    def way_here(self, words: str) -> pn.widgets.Button:
+        """A button that brings the panel into view; from the keyboard too."""
+        button = pn.widgets.Button(label=words, color="light", margin=(2, 0))
+        button.js_on_click(
+            args={"card": self._card},
+            code="Bokeh.index.find_one(card).el.scrollIntoView({behavior: 'smooth', block: 'start'});",
+        )
+        return button
+
     def _draw(self) -> None:
         if self.found is None:
             return

@@ -3,7 +3,7 @@
 import asyncio
 import html
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -97,20 +97,26 @@ def with_document(change: Callable[..., None], *arguments: Any) -> None:
 class Latest:
     """Work in a thread for one part of a page: a new request replaces one that is waiting, and outdates one under way.
 
-    ``apply`` is called on the event loop with the result, in one held update of the page.
+    ``apply`` is called on the event loop with the result, in one held update of the page. A ``live`` part shows what
+    was under way as well, so that it moves while a slider is dragged.
     """
 
-    def __init__(self, services: Services, apply: Callable[[Any], None]):
-        self._services, self._apply = services, apply
+    def __init__(self, services: Services, apply: Callable[[Any], None], *, live: bool = False):
+        self._services, self._apply, self._live = services, apply, live
         self._document = pn.state.curdoc
-        self._version = 0
-        self._waiting: Callable[[], Any] | None = None
+        self._version = self._computed = 0
+        self._waiting: tuple[Callable[[], Any], float] | None = None
+        self._asked = asyncio.Event()
         self._busy = False
 
-    def request(self, compute: Callable[[], Any]) -> None:
-        """Compute soon; what was asked before is no longer wanted."""
+    def request(self, compute: Callable[[], Any], *, pause: float = 0.0) -> None:
+        """Compute soon, or after a ``pause`` [s] in which nothing else is asked for.
+
+        What was asked before is no longer wanted.
+        """
         self._version += 1
-        self._waiting = compute
+        self._waiting = compute, pause
+        self._asked.set()
         if not self._busy:
             self._busy = True
             pn.state.execute(self._work)
@@ -118,7 +124,9 @@ class Latest:
     async def _work(self) -> None:
         try:
             while self._waiting is not None:
-                compute, self._waiting, version = self._waiting, None, self._version
+                (compute, pause), self._waiting, version = self._waiting, None, self._version
+                if pause and await self._is_asked_within(pause):
+                    continue
                 try:
                     loop = asyncio.get_running_loop()
                     result = await loop.run_in_executor(self._services.executor, compute)
@@ -126,18 +134,30 @@ class Latest:
                     if version == self._version:
                         notify(error)
                     continue
-                if version == self._version:
+                self._computed = version
+                if version == self._wanted:
                     with_document(self._show, version, result)
         except Exception:
             # Not ours: the page reports it by an id, and goes on with what was asked for meanwhile.
             self._busy = False
             if self._waiting is not None:
-                self.request(self._waiting)
+                self.request(self._waiting[0])
             raise
         self._busy = False
 
+    @property
+    def _wanted(self) -> int:
+        """The request whose result is to be shown."""
+        return self._computed if self._live else self._version
+
+    async def _is_asked_within(self, pause: float) -> bool:
+        self._asked.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), pause)
+        return self._waiting is not None
+
     def _show(self, version: int, result: Any) -> None:
-        if version == self._version and not self._is_closed():
+        if version == self._wanted and not self._is_closed():
             with one_update():
                 self._apply(result)
 

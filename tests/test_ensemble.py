@@ -48,3 +48,12 @@ def test_one_member_that_diverged_moves_nothing():
 def test_the_spread_of_normal_values_is_their_standard_deviation():
     draws = np.random.default_rng(0).normal(3.0, 2.0, (20_000, 1))
     assert ensemble.spread(draws)[0] == pytest.approx(2.0, rel=0.03)  # 4 standard errors of a 16–84 % range
+
+
+@given(values, st.floats(0, 1))
+def test_quantiles_are_those_of_the_finite_values(array, share):
+    found = ensemble.quantiles(array, [share, 0.5])
+    np.testing.assert_allclose(found, np.quantile(array, [share, 0.5], axis=0), rtol=1e-12, atol=1e-9)
+    unknown = np.full_like(array, np.nan)
+    np.testing.assert_array_equal(ensemble.quantiles(np.vstack([array, unknown]), [share, 0.5]), found)
+    assert np.isnan(ensemble.quantiles(unknown, [share])).all()

@@ -77,6 +77,15 @@ class BaryonModel:
         """Density in the midplane at R0 and its error [Msun/pc³]."""
         return sum(c.density for c in self.components), float(np.hypot.reduce(list(self._errors().values())))
 
+    @property
+    def has_heights(self) -> bool:
+        """Whether the density is known away from the midplane too."""
+        return all(c.profile != MIDPLANE for c in self.components)
+
+    def at(self, x: Positions, sun: SolarPosition) -> PerStar:
+        """Density [Msun/pc³] at heliocentric places x [kpc]; NaN where the model does not reach."""
+        return np.sum(self._densities(x, sun), 0)
+
     def _errors(self) -> dict[str, float]:
         """The error of each group: those of its components, which err together, added up."""
         errors: dict[str, float] = {}
@@ -100,9 +109,13 @@ class BaryonModel:
         )
 
     def _means(self, x: Positions, sun: SolarPosition) -> list[float]:
+        return [float(np.mean(density)) for density in self._densities(x, sun)]
+
+    def _densities(self, x: Positions, sun: SolarPosition) -> list[PerStar]:
+        """Of every component."""
         X = sun.galactocentric_position(x)
         R = np.hypot(X[:, 0], X[:, 1])
-        return [float(np.mean(c.at(R, X[:, 2], sun.R0))) for c in self.components]
+        return [c.at(R, X[:, 2], sun.R0) for c in self.components]
 
 
 def one_number(density: float, error: float) -> BaryonModel:

@@ -13,15 +13,14 @@ from functools import partial
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from core import units
 from core.array_types import PerStar, PhaseSpace, Positions
 from core.errors import InputError
 from core.phase_space.region import Region
 from core.phase_space.sample import PhaseSpaceSample
+from core.potential.fields import laplacian_density
 
 Progress = Callable[[float], None]
 """Told the fraction that is done."""
@@ -174,7 +173,7 @@ def _acceleration(system: StationarySystem, x: Float[Array, "3"]) -> Float[Array
 
 
 def _density(system: StationarySystem, x: Float[Array, "3"]) -> Float[Array, ""]:
-    return jnp.trace(jax.hessian(system._potential)(x)) / (units.FOUR_PI_G * units.PC3_PER_KPC3)
+    return laplacian_density(system._potential, x)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

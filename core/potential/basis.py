@@ -155,7 +155,7 @@ def sphere_basis(stars: Positions, rng: np.random.Generator, centre: Float[np.nd
 
 
 @lru_cache(maxsize=8)
-def _harmonic_polynomials(degree: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def harmonic_polynomials(degree: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Solid harmonics of degree 1 … ``degree``: for each degree its monomials' exponents and the null space of ∇²."""
     result = []
     for order in range(1, degree + 1):
@@ -176,7 +176,7 @@ def _harmonics(degree: int, xi: Float[Array, "3"]) -> Float[Array, " h"]:
     """Orthonormal-coefficient solid harmonics of degree 1 to ``degree`` at ξ."""
     powers_of = jnp.stack([jnp.ones_like(xi), *(xi**i for i in range(1, degree + 1))])
     parts = [jnp.zeros(0, xi.dtype)]
-    for powers, rows in _harmonic_polynomials(degree):
+    for powers, rows in harmonic_polynomials(degree):
         monomials = powers_of[powers[:, 0], 0] * powers_of[powers[:, 1], 1] * powers_of[powers[:, 2], 2]
         parts.append(jnp.asarray(rows, xi.dtype) @ monomials)
     return jnp.concatenate(parts)

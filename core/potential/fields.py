@@ -1,12 +1,13 @@
 """From a potential to what is observable: acceleration, density, circular velocity, all by differentiation.
 
-Members of an ensemble share one compiled function of a single point, mapped over points and members; values are
-computed in double precision, because a density is a second derivative.
+Members of an ensemble share one compiled function of a single point, mapped over points and members; those of the
+convex solver are evaluated together (:mod:`core.potential.merged`). Values are computed in double precision, because a
+density is a second derivative.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -17,6 +18,8 @@ from jaxtyping import Array, Float
 from core import ensemble
 from core.array_types import MemberAcceleration, MemberPotential, PerStar, Positions
 from core.phase_space.solar_position import SolarPosition
+from core.potential import merged
+from core.potential.basis import LinearModel
 from core.units import FOUR_PI_G, PC3_PER_KPC3
 
 _NARROW, _WIDE = 128, 4096
@@ -69,15 +72,15 @@ class PotentialEnsemble:
 
     def potential(self, x: Positions) -> MemberPotential:
         """Φ [(km/s)²] of every member at heliocentric x [kpc]."""
-        return self._evaluate(_compiled(self.model).potential, x)
+        return self._evaluate("potential", x)
 
     def acceleration(self, x: Positions) -> MemberAcceleration:
         """-∇Φ [(km/s)²/kpc] of every member, on heliocentric axes."""
-        return self._evaluate(_compiled(self.model).acceleration, x)
+        return self._evaluate("acceleration", x)
 
     def density(self, x: Positions) -> MemberPotential:
         """ρ = ∇²Φ/4πG [Msun/pc³] of every member."""
-        return self._evaluate(_compiled(self.model).density, x)
+        return self._evaluate("density", x)
 
     @property
     def best_pattern_speed(self) -> float | None:
@@ -99,14 +102,28 @@ class PotentialEnsemble:
         drift = None if self.drift is None else self.drift[members]
         return PotentialEnsemble(self.model, jax.tree.map(lambda leaf: leaf[members], self.states), speed, drift)
 
-    def _evaluate(self, function: Callable[[Any, Array], Array], x: Positions) -> np.ndarray:
+    @cached_property
+    def _together(self) -> list[merged.MergedMembers] | None:
+        """The members merged, where their model knows how."""
+        if not isinstance(self.model, LinearModel):
+            return None
+        with jax.enable_x64(True):
+            return merged.merged(self.states, self.model.degree)
+
+    def _evaluate(self, quantity: str, x: Positions) -> np.ndarray:
         x = np.asarray(x, float)
         width = _WIDE if len(x) > _NARROW else _NARROW
         first = x[:1] if len(x) else np.zeros((1, 3))
         padded = np.concatenate([x, np.repeat(first, -len(x) % width if len(x) else width, axis=0)])
         with jax.enable_x64(True):
-            states = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), self.states)
             parts = [jnp.asarray(part) for part in np.split(padded, len(padded) // width)]
+            together = self._together
+            if together is not None:
+                function = getattr(_compiled_together(self.model), quantity)
+                groups = [np.concatenate([np.asarray(function(g, part)) for part in parts], 1) for g in together]
+                return np.concatenate(groups)[: self.members, : len(x)]
+            function = getattr(_compiled(self.model), quantity)
+            states = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), self.states)
             # One member at a time: what is compiled then serves ensembles of every size.
             members = [
                 np.concatenate([np.asarray(function(ensemble.member(states, k), part)) for part in parts])
@@ -149,14 +166,27 @@ def _compiled(model: PotentialModel) -> _Compiled:
     return _Compiled(*(jax.jit(jax.vmap(kernel, in_axes=(None, 0))) for kernel in kernels))
 
 
+@lru_cache(maxsize=8)
+def _compiled_together(model: LinearModel) -> _Compiled:
+    kernels = (merged.potential, merged.acceleration, merged.density)
+    point = [lambda members, x, kernel=kernel: kernel(members, model.degree, x) for kernel in kernels]
+    return _Compiled(*(jax.jit(jax.vmap(kernel, in_axes=(None, 0), out_axes=1)) for kernel in point))
+
+
 def laplacian_density(potential: Callable[[Array], Array], x: Float[Array, "3"]) -> Float[Array, ""]:
-    """∇²Φ/4πG [Msun/pc³] of any potential at one position, by differentiating twice."""
-    return jnp.trace(jax.jacfwd(jax.jacfwd(potential))(x)) / (FOUR_PI_G * PC3_PER_KPC3)
+    """∇²Φ/4πG [Msun/pc³] of any potential at one position, by differentiating twice along each axis."""
+
+    def along(axis: Float[Array, "3"], function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        return lambda point: jax.jvp(function, (point,), (axis,))[1]
+
+    laplacian = sum(along(axis, along(axis, potential))(x) for axis in jnp.eye(3, dtype=x.dtype))
+    return jnp.asarray(laplacian) / (FOUR_PI_G * PC3_PER_KPC3)
 
 
-def circular_velocity(acceleration: Positions, x: Positions, sun: SolarPosition) -> PerStar:
-    """v_c = √(-R a_R) [km/s] from the radial acceleration about the Galactic axis; NaN where the force is outward."""
-    X = sun.galactocentric_position(x)
-    a = acceleration @ sun.axes.T
-    squared = -(X[:, 0] * a[:, 0] + X[:, 1] * a[:, 1])
+def circular_velocity(
+    acceleration: Float[np.ndarray, "*m n 3"], x: Positions, sun: SolarPosition
+) -> Float[np.ndarray, "*m n"]:
+    """v_c = √(-R a_R) [km/s] from the acceleration about the Galactic axis; NaN where the force is outward."""
+    outwards = sun.galactocentric_position(x) * [1.0, 1.0, 0.0] @ sun.axes
+    squared = -np.einsum("...i,...i", acceleration, outwards)
     return np.sqrt(np.where(squared > 0, squared, np.nan))

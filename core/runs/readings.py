@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from core import mocks
+from core.baryons.literature import MCKEE
+from core.baryons.model import BaryonModel
 from core.catalog.catalogue import Catalogue
 from core.config import Config
 from core.diagnostics import pattern_speed_profile, volumes
@@ -51,7 +53,14 @@ def slicer(run: Run, catalogue: Catalogue) -> Slicer:
         sun=config.solar,
         region=region.spatial_part(),
         trusted=trusted_shell(config, region) & region.spatial_part(),
+        baryons=_baryons_with_heights(config) if config.potential.frame == "rotating" else None,
     )
+
+
+def _baryons_with_heights(config: Config) -> BaryonModel:
+    """The run's baryons; where these are one number for the midplane, those of McKee et al., which a slice can use."""
+    own = config.scalars.baryon_model
+    return own if own.has_heights else MCKEE
 
 
 def scalars_within(

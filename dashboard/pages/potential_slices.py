@@ -8,28 +8,35 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import panel as pn
 
 from core.diagnostics.reliability import UNUSABLE, WORDS
-from core.diagnostics.slices import AXES, FIELDS, TRUE_VIEWS, VIEWS
+from core.diagnostics.slices import TRUE_VIEWS, VIEWS
+from core.diagnostics.turned_axes import AXES
 from core.errors import DeepPotentialError
 from core.runs.products import preview_left_out
 from core.runs.registry import Run
-from dashboard.drawn_slices import Drawn, DrawnSlices, aspect_of
+from dashboard.colour_choice import colour_controls, limits_of
+from dashboard.drawn_slices import Drawn, DrawnSlices, asked_by, aspect_of
 from dashboard.failures import alert
 from dashboard.pattern_speed_panel import PatternSpeedPanel
-from dashboard.plane_controls import plane_controls
-from dashboard.plots.field_slices import PLANES, ProfileFigure, SliceFigure, colour_limits
+from dashboard.plane_controls import DRAWN_ANEW, make_valid, move_crosshair, plane_controls
+from dashboard.plots.field_limits import Limits
+from dashboard.plots.field_profiles import ProfileFigure
+from dashboard.plots.field_slices import PLANES, SliceFigure
 from dashboard.profile_panel import ProfilePanel
 from dashboard.run_picker import drift_words
 from dashboard.services import Services
 from dashboard.session import Session
+from dashboard.slice_words import arrow_words, class_words, plane_words, profile_words, under_crosshair
 from dashboard.steadiness_panel import SteadinessPanel
-from dashboard.widgets import Latest, caption, card, facts, number, one_update, swatch, text, with_document
+from dashboard.widgets import Latest, caption, card, facts, one_update, swatch, text, with_document
 
 RELIABILITY = "reliability"
 """A view of its own beside those of a slice."""
+
+_REST = 0.2
+"""Seconds in which nothing moves, before a coarse picture is replaced by a fine one."""
 
 
 class PotentialSlices(pn.viewable.Viewer):
@@ -38,24 +45,27 @@ class PotentialSlices(pn.viewable.Viewer):
     def __init__(self, session: Session, services: Services, run: Run):
         super().__init__()
         self.session, self.run = session, run
-        self.drawn = DrawnSlices(services, run)
+        self.drawn = DrawnSlices(services.slicer(run), partial(services.reliability, run))
         self.slicer = self.drawn.slicer
-        self._latest = Latest(services, self._arrived)
+        make_valid(session, self.views, [self.slicer])
+        self._latest = Latest(services, self._arrived, live=True)
         self._drawn: Drawn | None = None
+        self._limits: Limits | None = None
         self.figures: list[SliceFigure] = [
             SliceFigure(n, a, b, self.slicer.span(a), self.slicer.span(b)) for n, a, b in PLANES
         ]
         self.profile = ProfileFigure()
+        self.words = [text(margin=0) for _ in (*PLANES, self.profile)]
         self.profiles = ProfilePanel(session, services, run)
         self.steadiness = SteadinessPanel(session, run)
-        self._legend = text(visible=False)
+        self._arrows, self._legend = text(margin=0), text(visible=False)
         self._under = text('<p class="muted">evaluating the potential …</p>')
         for fig in self.figures:
-            fig.on_tap(lambda place: with_document(self._tapped, place))
+            fig.on_tap(lambda along, turn: with_document(self._tapped, along, turn))
         self._restyle()
-        session.param.watch(lambda *events: self.request(), ["quantity", "at_x", "at_y", "at_z"])
-        session.param.watch(lambda *events: self.request(), ["quantity", "at_x", "at_y", "at_z"])
-        session.param.watch(lambda *events: with_document(self._redraw), ["show", "contours", "grey"])
+        session.param.watch(lambda *events: self.request(), [*DRAWN_ANEW, "along"])
+        redrawn = ["show", "contours", "grey", "colours", "colour_low", "colour_high"]
+        session.param.watch(lambda *events: with_document(self._redraw), redrawn)
         session.param.watch(lambda event: with_document(self._restyle), "theme")
         self.request()
 
@@ -70,20 +80,28 @@ class PotentialSlices(pn.viewable.Viewer):
         return self.session.grey or self.session.show == RELIABILITY
 
     def controls(self) -> list[pn.viewable.Viewable]:
-        """Quantity, view and planes, for the rail."""
+        """Quantity, view, planes, colours and profile, for the rail."""
         grey = pn.widgets.Checkbox.from_param(
             self.session.param.grey, label=f"grey out “{WORDS[UNUSABLE]}”", margin=(4, 0)
         )
-        return [*plane_controls(self.session, {view: view for view in self.views}, self.slicer.span), grey]
+        along = pn.widgets.RadioButtonGroup.from_param(
+            self.session.param.along, options={f"along {axis}": axis for axis in AXES}, sizing_mode="stretch_width"
+        )
+        planes = plane_controls(self.session, {view: view for view in self.views}, [self.slicer])
+        colours = colour_controls(self.session, lambda: self._limits)
+        return [*planes, grey, *colours, caption("Profile"), along]
 
     def request(self) -> None:
         """Compute what the session asks for."""
-        at = (self.session.at_x, self.session.at_y, self.session.at_z)
-        self._latest.request(partial(self.drawn.at, self.session.quantity, at, judged=self._judged))
+        asked = asked_by(self.session, judged=self._judged)
+        self._latest.request(partial(self.drawn.at, self.drawn.first(asked)))
 
     def _arrived(self, drawn: Drawn) -> None:
         self._drawn = drawn
         self._redraw()
+        asked = asked_by(self.session, judged=self._judged)
+        if drawn.asked == self.drawn.first(asked) != asked:
+            self._latest.request(partial(self.drawn.at, asked), pause=_REST)
 
     def _redraw(self) -> None:
         drawn = self._drawn
@@ -93,23 +111,36 @@ class PotentialSlices(pn.viewable.Viewer):
             self.request()
             return
         view = self.session.show if self.session.show in self.views else "median"
-        at = {axis: getattr(self.session, f"at_{axis}") for axis in AXES}
         with one_update():
             self._show_planes(drawn, view)
-            for fig in self.figures:
-                fig.cross(at)
+            arrows = drawn.arrows or [None] * len(self.figures)
+            for fig, of_plane in zip(self.figures, arrows, strict=True):
+                fig.cross(drawn.asked.place, drawn.asked.turn)
+                fig.arrows.show(of_plane, drawn.longest)
             self.profile.show(drawn.profile)
-            self._under.object = _under_crosshair(at, drawn.under)
+            self._say(drawn, view)
 
     def _show_planes(self, drawn: Drawn, view: str) -> None:
         if view == RELIABILITY and drawn.classes is not None:
             for fig, plane, classes in zip(self.figures, drawn.planes, drawn.classes, strict=True):
                 fig.show_classes(plane, classes)
-        else:
-            limits = colour_limits(list(drawn.planes), view)
-            for i, (fig, plane) in enumerate(zip(self.figures, drawn.planes, strict=True)):
-                unusable = drawn.classes[i] == UNUSABLE if self.session.grey and drawn.classes is not None else None
-                fig.show(plane, view, limits, contours=self.session.contours, unusable=unusable)
+            return
+        limits = limits_of(self.session, [drawn.planes], view)
+        self._limits = limits[0]
+        for i, (fig, plane) in enumerate(zip(self.figures, drawn.planes, strict=True)):
+            unusable = drawn.classes[i] == UNUSABLE if self.session.grey and drawn.classes is not None else None
+            fig.show(plane, view, limits[i], contours=self.session.contours, unusable=unusable)
+
+    def _say(self, drawn: Drawn, view: str) -> None:
+        under = drawn.under[drawn.asked.quantity]
+        for i, (fig, plane) in enumerate(zip(self.figures, drawn.planes, strict=True)):
+            if view == RELIABILITY and drawn.classes is not None:
+                self.words[i].object = class_words(plane, drawn.classes[i])
+            else:
+                self.words[i].object = plane_words(plane, view, under, fig.levels)
+        self.words[-1].object = profile_words(drawn.profile, under)
+        self._arrows.object = arrow_words(drawn.longest)
+        self._under.object = under_crosshair(drawn)
         self._legend.visible = self._judged
         if self._judged:
             self._legend.object = self._reliability_legend()
@@ -121,9 +152,8 @@ class PotentialSlices(pn.viewable.Viewer):
         of = f"Reliability of the {aspect_of(self.session.quantity)}."
         return f'<p class="strip">{keys}</p><p class="muted">{html.escape(f"{of} {self.drawn.legend()}")}</p>'
 
-    def _tapped(self, place: dict[str, float]) -> None:
-        inside = {a: float(np.clip(v, *self.slicer.span(a))) for a, v in place.items()}
-        self.session.param.update(**{f"at_{axis}": round(value, 3) for axis, value in inside.items()})
+    def _tapped(self, along: dict[str, float], turn: float = 0.0) -> None:
+        move_crosshair(self.session, self.slicer, along, turn)
 
     def _restyle(self) -> None:
         for fig in self.figures:
@@ -155,15 +185,19 @@ class PotentialSlices(pn.viewable.Viewer):
         )
         if preview := preview_left_out(self.run.products):
             note = f'<p class="caution">The preview by the weak form is left out: {html.escape(preview)}.</p>' + note
-        return card(caption("Trust"), text(facts(trust) + note))
+        found = self.steadiness.found
+        left = {} if found is None else {"change of f unexplained": f"{100 * found.unexplained:.1f} %"}
+        way = [] if found is None else [self.steadiness.way_here("See where, below")]
+        return card(caption("Trust"), text(facts(trust | left)), *way, text(note))
 
     def __panel__(self) -> pn.Column:
         figures = (*(f.figure for f in self.figures), self.profile.figure)
         panes = [
-            pn.Column(pn.pane.Bokeh(f, sizing_mode="scale_width", margin=0), margin=0, styles=_HALF) for f in figures
+            pn.Column(pn.pane.Bokeh(fig, sizing_mode="scale_width", margin=0), words, margin=0, styles=_HALF)
+            for fig, words in zip(figures, self.words, strict=True)
         ]
         speed, trust = self._verdicts()
-        pictures = card(pn.FlexBox(*panes, gap="0px", margin=0), self._legend)
+        pictures = card(pn.FlexBox(*panes, gap="0px", margin=0), self._arrows, self._legend)
         left = pn.Column(pictures, *speed, min_width=330, margin=0, styles={"flex": "1 1 640px"})
         under = card(
             caption("Under the crosshair"), self._under, text('<p class="muted">Click a plane to move it.</p>')
@@ -175,12 +209,3 @@ class PotentialSlices(pn.viewable.Viewer):
 
 _HALF = {"flex": "1 1 300px", "min-width": "0"}
 """Two planes beside each other and the numbers beside them, or one below the other where there is no room."""
-
-
-def _under_crosshair(at: dict[str, float], values: dict[str, tuple[float, float, float | None]]) -> str:
-    rows = {"x, y, z [kpc]": ", ".join(f"{at[axis]:.2f}" for axis in AXES).replace("-", "\u2212")}
-    for name, (median, spread, truth) in values.items():
-        label = f"{FIELDS[name].label} [{FIELDS[name].unit}]"
-        known = f'<br><span class="muted">truth {number(truth, 4)}</span>' if truth is not None else ""
-        rows[label] = f'<span class="value"><strong>{number(median, 4)}</strong> ± {number(spread, 2)}</span>{known}'
-    return facts(rows)

@@ -83,12 +83,23 @@ def test_potential_follows_the_crosshair(tab: Tab, server: DashboardServer) -> N
     assert re.search(r"at_y=-?0(\.0\d*)?(&|$)|(?!.*at_y)", tab.page.url)
 
 
+def test_a_click_in_a_turned_plane_moves_the_crosshair_along_it(tab: Tab, server: DashboardServer) -> None:
+    run = server.directory("demonstration")
+    tab.open(f"{server.url}?page=potential&run={run}&turn=90&along=x&arrows=true&quantity=acceleration_R")
+    tab.wait_for_text("aR along x′ through")
+    tab.wait_for_text("Arrows: the force in the plane")
+    x, y, width, height = tab.frame(2)
+    tab.page.mouse.click(x + 0.75 * width, y + 0.5 * height)
+    tab.page.wait_for_function("location.search.includes('at_y=0.5')", timeout=20_000)
+    tab.wait_for_text("0.00, 0.50, ")
+
+
 def test_reliability_is_a_view_and_greys_out_the_others(tab: Tab, server: DashboardServer) -> None:
     tab.open(f"{server.url}?page=potential&run={server.directory('demonstration')}&show=reliability")
     tab.wait_for_text("Limits for reliable / with care")
     tab.wait_for_text("use with care")
     tab.wait_for_text("is not the error of Ωp")
-    tab.page.get_by_role("checkbox").nth(1).check()
+    tab.page.get_by_role("checkbox").nth(2).check()
     tab.page.wait_for_function("location.search.includes('grey=')")
     tab.settle()
 

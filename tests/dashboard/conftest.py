@@ -58,5 +58,5 @@ def notifications(monkeypatch) -> list[object]:
 def idle(monkeypatch) -> list[Callable[[], object]]:
     """Nothing is computed in threads: the list holds what would have been."""
     asked: list[Callable[[], object]] = []
-    monkeypatch.setattr(Latest, "request", lambda self, compute: asked.append(compute))
+    monkeypatch.setattr(Latest, "request", lambda self, compute, **pause: asked.append(compute))
     return asked

@@ -15,6 +15,7 @@ from core.phase_space.region import Expression
 from dashboard import shell
 from dashboard.candidates import LETTERS, candidates
 from dashboard.compared_scalars import Found, measured, scalar_table
+from dashboard.drawn_slices import asked_by
 from dashboard.pages.compare import Compare, significance
 from dashboard.plots.palette import DARK, LIGHT
 from dashboard.run_picker import RunPicker
@@ -41,7 +42,7 @@ def words_of(view):
 
 def drawn(page):
     """What arrives when the threads have done their work."""
-    page.slices._arrived(page.slices._compute(page.slices.session.quantity, (0.0, 0.0, 0.0)))
+    page.slices._arrived(page.slices._compute(asked_by(page.slices.session, judged=False)))
     return page.slices
 
 
@@ -67,7 +68,9 @@ def test_a_tap_moves_the_planes_of_all_runs(services, two, idle):
     assert (slices.session.at_x, slices.session.at_y) == (0.25, -0.5)
     assert len(idle) > asked
     slices._redraw()
-    assert {f._across.location for three in slices.figures.values() for f in three if f.a == "x"} == {0.25}
+    slices._arrived(slices._compute(asked_by(slices.session, judged=False)))
+    cuts = [f._cuts.data_source.data for three in slices.figures.values() for f in three if f.a == "x"]
+    assert {(cut["x0"][1] + cut["x1"][1]) / 2 for cut in cuts} == {0.25}
 
 
 def test_what_a_run_lacks_is_said_in_its_column_and_the_others_are_shown(services, two, idle):

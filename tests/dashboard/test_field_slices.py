@@ -1,11 +1,17 @@
 """Planes share their colours, signed fields are centred on nothing, and what may not be trusted has no say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from bokeh.events import Tap
 
+from core.diagnostics.field_quantities import FIELDS
 from core.diagnostics.reliability import CARE, OUTSIDE, RELIABLE, UNUSABLE
-from core.diagnostics.slices import FIELDS, VIEWS, FieldProfile, FieldSlice
-from dashboard.plots.field_slices import ProfileFigure, SliceFigure, colour_limits
+from core.diagnostics.slices import VIEWS, Arrows, FieldProfile, FieldSlice
+from dashboard.plots.field_limits import colour_limits, contour_levels
+from dashboard.plots.field_profiles import ProfileFigure
+from dashboard.plots.field_slices import SliceFigure
 from dashboard.plots.palette import DARK, LIGHT
 
 SIGNED = [name for name, field in FIELDS.items() if field.signed]
@@ -31,7 +37,7 @@ def plane(quantity="density", scale=1.0, *, trusted=True, truth=True, offset=0.0
         truth=1.01 * values if truth else None,
         inside=inside,
         trusted=middle,
-        shade=2.0 - inside - middle,
+        shade=(2 - inside - middle.astype(np.uint8)).astype(np.uint8),
     )
 
 
@@ -143,8 +149,81 @@ def test_what_is_not_to_be_used_is_grey_where_that_is_wanted(figure):
 
 
 def test_the_crosshair_is_where_the_other_planes_cut(figure):
-    figure.cross({"x": 0.25, "y": -0.5, "z": 9.0})
-    assert (figure._across.location, figure._along.location) == (0.25, -0.5)
+    for turn in (0.0, 30.0):
+        figure.cross((0.25, -0.5, 9.0), turn)
+        lines = figure._cuts.data_source.data
+        for i, angle in enumerate((turn, turn + 90)):
+            start, end = (np.array([lines[f"x{k}"][i], lines[f"y{k}"][i]]) for k in (0, 1))
+            np.testing.assert_allclose((start + end) / 2, (0.25, -0.5), atol=1e-9)
+            along = (end - start) / np.linalg.norm(end - start)
+            np.testing.assert_allclose(along, [np.cos(np.radians(angle)), np.sin(np.radians(angle))], atol=1e-9)
+
+
+def test_in_a_turned_plane_the_crosshair_is_where_its_own_coordinates_say():
+    figure = SliceFigure("y", "x", "z", (-1.0, 1.0), (-1.0, 1.0))
+    figure.cross((0.3, 0.4, -0.2), np.degrees(np.arctan2(0.4, 0.3)))
+    lines = figure._cuts.data_source.data
+    for start, end, there in (("x0", "x1", 0.5), ("y0", "y1", -0.2)):
+        np.testing.assert_allclose((np.array(lines[start]) + lines[end]) / 2, there, atol=1e-9)
+
+
+def test_a_turned_plane_says_so_and_is_clicked_in_its_own_coordinates():
+    figure, clicked = SliceFigure("y", "x", "z", (-1.0, 1.0), (-1.0, 1.0)), []
+    figure.on_tap(lambda along, turn: clicked.append((along, turn)))
+    turned = replace(plane(), normal="y", a="x", b="z", a_range=(-1.2, 1.0), turn=-30.0)
+    figure.show(turned, "median", (1.0, 3.0), contours=False)
+    assert figure.figure.xaxis.axis_label == "x′ (x turned by \u221230°)  [kpc]"
+    assert (figure.figure.x_range.start, figure.figure.x_range.end) == (-1.2, 1.0)
+    event = Tap(figure.figure, x=0.1, y=0.2)
+    figure.figure._event_callbacks["tap"][0](event)
+    assert clicked == [({"x": 0.1, "z": 0.2}, -30.0)]
+
+
+def test_contours_are_at_round_values_of_what_is_trusted():
+    for scale in (1.0, 0.003, 1e4):
+        levels = contour_levels(plane(scale=scale), "median")
+        step = levels[1] - levels[0]
+        assert 4 <= len(levels) <= 12
+        np.testing.assert_allclose(levels, step * np.round(np.array(levels) / step), rtol=1e-9)
+        assert any(np.isclose(step / 10 ** np.floor(np.log10(step) + 1e-9), m) for m in (1, 2, 2.5, 5))
+        assert levels[0] >= scale
+        assert levels[-1] <= 3 * scale
+    assert contour_levels(plane(scale=0.0), "median") == []
+
+
+def test_what_has_one_sign_alone_uses_all_colours(figure):
+    """A force that is nowhere near zero would be one colour on a map centred there."""
+    low, high = colour_limits([plane("acceleration_R", -1.0)], "median")
+    assert -3 < low < high < -1
+    figure.show(plane("acceleration_R", -1.0), "median", (low, high), contours=False)
+    assert tuple(figure._mapper.palette) == LIGHT.sequential
+
+
+def test_the_longest_arrow_nearly_reaches_the_next(figure):
+    a = np.array([-0.5, 0.0, 0.5])
+    arrows = Arrows(a, a, np.array([0.0, 3.0, 0.0]), np.array([0.0, 4.0, -1.0]), 0.5)
+    assert arrows.longest == 5
+    figure.arrows.show(arrows, 5.0)
+    data = figure.arrows._source.data
+    length = np.hypot(data["x1"] - data["x0"], data["y1"] - data["y0"])
+    np.testing.assert_allclose(length / 0.5, length.max() / 0.5 * np.array([0, 1, 0.2]), atol=1e-12)
+    assert 0.7 < length.max() / 0.5 <= 1
+    np.testing.assert_allclose(np.degrees(data["angle"][2]), -180)
+    figure.restyle(DARK)
+    assert figure.arrows._shafts.glyph.line_color == DARK.ink
+    for nothing in (None, Arrows(*np.zeros((4, 0)), 0.5)):
+        figure.arrows.show(nothing, 0.0)
+        assert len(figure.arrows._source.data["x0"]) == 0
+
+
+def test_what_has_not_changed_is_not_sent_again(figure):
+    field = plane()
+    figure.show(field, "median", (1.0, 3.0), contours=True)
+    sent = figure._source.data
+    figure.show(field, "median", (0.0, 3.0), contours=True)
+    assert figure._source.data is sent
+    figure.show(field, "spread", (0.0, 3.0), contours=True)
+    assert figure._source.data is not sent
 
 
 @pytest.mark.parametrize("truth", [True, False])

@@ -123,6 +123,39 @@ def test_a_result_is_applied(latest, work, shown):
     assert shown == ["a", "b"]
 
 
+def test_a_live_part_shows_what_was_under_way_too(services, work, shown):
+    latest = Latest(services, shown.append, live=True)
+
+    async def story():
+        for name in "abc":
+            latest.request(work(name))
+            if name == "a":
+                await until(lambda: work.begun == ["a"])
+        work.let_go("a")
+        await until(lambda: shown == ["a"])
+        work.let_go("c")
+        await until(lambda: shown == ["a", "c"])
+
+    in_a_loop(story)
+    assert work.begun == ["a", "c"]
+
+
+def test_what_waits_for_a_pause_gives_way_to_what_is_asked_meanwhile(latest, work, shown):
+    async def story():
+        latest.request(work("patient"), pause=30.0)
+        await asyncio.sleep(0.05)
+        assert work.begun == []
+        latest.request(work("a"))
+        work.let_go("a")
+        await until(lambda: shown == ["a"])
+        latest.request(work("rested"), pause=0.05)
+        work.let_go("rested")
+        await until(lambda: shown == ["a", "rested"])
+
+    in_a_loop(story)
+    assert work.begun == ["a", "rested"]
+
+
 def test_only_the_latest_of_many_requests_is_applied_and_those_between_are_not_computed(latest, work, shown):
     async def story():
         for name in "abcd":

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from core.diagnostics.slices import AXES, FIELDS, TRUE_VIEWS, VIEWS, Slicer
+from core.baryons.literature import FLYNN, MCKEE
+from core.baryons.model import one_number
+from core.diagnostics.field_quantities import FIELDS
+from core.diagnostics.slices import TRUE_VIEWS, VIEWS, Slicer
+from core.diagnostics.turned_axes import AXES, along_axes, moved, turned_axes
 from core.diagnostics.volumes import trusted_shell
 from core.errors import InputError
 from core.phase_space.region import Everything, Expression, Shell
@@ -15,7 +19,7 @@ REGION = Shell(1.0, centre=(0.2, 0.0, -0.1)) & Expression("abs(b) > 10")
 
 @pytest.fixture
 def slicer(fit):
-    return Slicer(fit.potential, fit.system, SUN, REGION, trusted_shell(fit.config, REGION) & REGION)
+    return Slicer(fit.potential, fit.system, SUN, REGION, trusted_shell(fit.config, REGION) & REGION, baryons=MCKEE)
 
 
 def direct(field, name, x):
@@ -25,6 +29,9 @@ def direct(field, name, x):
     onwards = np.stack([outwards[:, 1], -outwards[:, 0]], 1)  # clockwise: with the rotation
     return {
         "density": lambda: field.density(x),
+        "dark_matter": lambda: field.density(x) - MCKEE.at(x, SUN),
+        "circular_velocity": lambda: np.sqrt(-np.sum(a[:, :2] * q[:, :2], 1)),
+        "acceleration": lambda: np.sqrt(np.sum(a**2, 1)),
         "potential": lambda: field.potential(x) - field.potential(np.zeros((1, 3))),
         "acceleration_x": lambda: a[:, 0],
         "acceleration_y": lambda: a[:, 1],
@@ -128,3 +135,104 @@ def test_misspelt_names_are_refused_with_the_nearest(slicer):
         slicer.plane("densty", "z", 0.0, count=2)
     with pytest.raises(InputError, match=r"unknown view 'medain'. Did you mean 'median'\?"):
         slicer.plane("density", "z", 0.0, count=2).view("medain")
+
+
+PLACES = np.array([[0.3, 0.2, 0.1], [-0.4, 0.6, -0.2], [0.0, -0.5, 0.5]])
+
+
+def test_components_are_those_of_one_vector(slicer, fit):
+    """In any axes; a_φ is with the Galactic rotation, so along +y at the Sun."""
+    of = {name: slicer.values(name, PLACES) for name in FIELDS}
+    X = SUN.galactocentric_position(PLACES)
+    R = np.hypot(X[:, 0], X[:, 1])
+    for found in ({n: v[0] for n, v in of.items()}, {n: v[1] for n, v in of.items()}):
+        a_R, a_phi, a_z = (found[f"acceleration_{i}"] for i in ("R", "phi", "z"))
+        np.testing.assert_allclose(a_R**2 + a_phi**2 + a_z**2, found["acceleration"] ** 2, rtol=1e-9)
+        np.testing.assert_allclose(found["acceleration_x"], (a_R * X[:, 0] + a_phi * X[:, 1]) / R, atol=1e-8)
+        np.testing.assert_allclose(found["acceleration_y"], (a_R * X[:, 1] - a_phi * X[:, 0]) / R, atol=1e-8)
+        np.testing.assert_allclose(found["circular_velocity"] ** 2, -R * a_R, rtol=1e-9)
+        dark = found["density"] - found["dark_matter"]
+        np.testing.assert_allclose(dark, np.broadcast_to(MCKEE.at(PLACES, SUN), dark.shape), rtol=1e-9)
+    at_sun = np.zeros((1, 3))
+    along_y = slicer.values("acceleration_y", at_sun)[0]
+    np.testing.assert_allclose(slicer.values("acceleration_phi", at_sun)[0], along_y, rtol=1e-6)
+
+
+class Sideways:
+    """A uniform force along y: away from the Galactic axis where y > 0."""
+
+    potential, density = (lambda self, x: np.zeros(len(x)),) * 2
+
+    def acceleration(self, x):
+        return np.tile([0.0, 100.0, 0.0], (len(x), 1))
+
+
+def test_where_nothing_attracts_there_is_no_circular_velocity(fit):
+    slicer = Slicer(fit.potential, Sideways(), SUN, REGION, REGION, baryons=MCKEE)
+    found = slicer.plane("circular_velocity", "z", 0.0, count=8).truth
+    y = slicer.grid("z", 0.0, 8)[:, 1].reshape(8, 8)
+    np.testing.assert_array_equal(np.isnan(found), y > 0)
+    np.testing.assert_allclose(found[y < 0], np.sqrt(100 * -y[y < 0]))
+
+
+def test_other_baryons_leave_other_dark_matter(slicer, fit):
+    x = PLACES
+    members, truth = slicer.less(FLYNN).values("dark_matter", x)
+    np.testing.assert_allclose(members, fit.potential.density(x) - FLYNN.at(x, SUN))
+    np.testing.assert_allclose(truth, fit.system.density(x) - FLYNN.at(x, SUN))
+    assert FLYNN.has_heights
+    assert not one_number(0.1, 0.01).has_heights
+    assert np.isnan(one_number(0.1, 0.01).at(x, SUN)).all()
+    assert FLYNN.mean(x, SUN) == pytest.approx(FLYNN.at(x, SUN).mean())
+
+
+def test_a_frame_without_a_plane_has_no_galactic_quantities(fit):
+    slicer = Slicer(fit.potential, fit.system, SUN, REGION, REGION)
+    assert {q for q in FIELDS if q not in slicer.quantities} == {"dark_matter", "circular_velocity"}
+    assert slicer.less(MCKEE) is slicer
+    with pytest.raises(InputError, match="no Galactic plane"):
+        slicer.plane("dark_matter", "z", 0.0, count=2)
+
+
+@pytest.mark.parametrize("turn", [0.0, 30.0, -75.0])
+def test_turned_coordinates_are_a_rotation_about_the_vertical(turn):
+    place = (0.3, -0.2, 0.5)
+    along = along_axes(place, turn)
+    assert np.hypot(along["x"], along["y"]) == pytest.approx(np.hypot(*place[:2]))
+    assert along["z"] == place[2]
+    assert moved(place, turn) == pytest.approx(place)
+    onwards = np.subtract(moved(place, turn, x=along["x"] + 0.1), place)
+    np.testing.assert_allclose(onwards, 0.1 * turned_axes(turn)[0], atol=1e-12)
+    assert np.degrees(np.arctan2(onwards[1], onwards[0])) == pytest.approx(turn)
+
+
+def test_a_plane_turned_by_a_right_angle_is_the_other_plane(slicer):
+    turned, other = slicer.plane("density", "y", 0.3, 6, turn=90.0), slicer.plane("density", "x", -0.3, 6)
+    np.testing.assert_allclose(turned.median, other.median, rtol=1e-9)
+    assert (turned.a_range, turned.b_range) == (pytest.approx(other.a_range), other.b_range)
+    level = slicer.plane("density", "z", 0.1, 6, turn=40.0)
+    np.testing.assert_array_equal(level.median, slicer.plane("density", "z", 0.1, 6).median)
+
+
+def test_turned_planes_meet_in_profiles_through_the_crosshair(slicer):
+    """Both vertical planes hold the vertical line through the place; each holds its own horizontal one."""
+    place, turn = (0.2, -0.1, 0.15), 25.0
+    along = along_axes(place, turn)
+    for normal, axis in (("y", "x"), ("x", "y")):
+        x = slicer.grid(normal, along[normal], 8, turn=turn) - place
+        np.testing.assert_allclose(x @ turned_axes(turn)[AXES.index(normal)], 0, atol=1e-12)
+        profile = slicer.profile("potential", axis, place, 5, turn=turn)
+        assert profile.here == pytest.approx(along[axis])
+        places = np.array([moved(place, turn, **{axis: at}) for at in profile.position])
+        np.testing.assert_allclose(profile.truth, slicer.values("potential", places)[1], rtol=1e-9, atol=1e-6)
+
+
+def test_arrows_are_the_force_in_the_plane(slicer, fit):
+    found = slicer.arrows("y", 0.1, turn=20.0)
+    axes = turned_axes(20.0)
+    x = np.stack([found.a, np.full(len(found.a), 0.1), found.b], 1) @ axes
+    assert REGION.contains_positions(x, SUN).all()
+    pull = np.median(fit.potential.acceleration(x), 0) @ axes.T
+    np.testing.assert_allclose(np.stack([found.da, found.db], 1), pull[:, [0, 2]], rtol=1e-9)
+    assert found.longest == pytest.approx(np.hypot(found.da, found.db).max())
+    assert 0 < len(found.a) <= 121

@@ -280,3 +280,39 @@ def test_an_inertial_frame_is_that_of_the_catalogue():
     assert not frame.rotates
     np.testing.assert_allclose(frame.streaming(w, score), np.sum(w[:, 3:] * score[:, :3], 1))
     np.testing.assert_array_equal(frame.turning(w, score), 0)
+
+
+@pytest.mark.parametrize("kind", ["disc", "sphere"])
+@pytest.mark.parametrize("count", [3, 11])
+def test_members_together_are_the_members_one_by_one(kind, count):
+    """With elements in common and of their own, more of them than a group has room for, and one without any."""
+    rng = np.random.default_rng(5)
+    members = linear_ensemble(kind, count).states
+    centre = np.array(members.basis.centre)
+    centre[::2] += rng.normal(0, 0.1, (len(centre[::2]), 1, 3))
+    coefficients = np.array(members.coefficients)
+    coefficients[1] = 0
+    states = LinearState(members.basis._replace(centre=jnp.asarray(centre)), jnp.asarray(coefficients))
+    model = LinearModel(4)
+    potential = PotentialEnsemble(model, states, None)
+    assert potential._together is not None
+    with jax.enable_x64(True):
+        alone = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), states)
+        for name, kernel in [
+            ("potential", model.potential),
+            ("density", model.density),
+            ("acceleration", lambda state, x: -jax.grad(model.potential, 1)(state, x)),
+        ]:
+            at_all = jax.jit(jax.vmap(jax.vmap(kernel, in_axes=(None, 0)), in_axes=(0, None)))
+            expected = np.asarray(at_all(alone, jnp.asarray(X)))
+            found = getattr(potential, name)(X)
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
+
+
+def test_members_seen_from_different_places_are_not_merged():
+    basis = linear_ensemble("disc").states.basis
+    apart = np.array(basis.origin) + np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.01]])
+    states = linear_ensemble("disc").states._replace(basis=basis._replace(origin=jnp.asarray(apart)))
+    potential = PotentialEnsemble(LinearModel(4), states, None)
+    assert potential._together is None
+    assert np.all(potential.density(X)[0] != potential.density(X)[1])
