@@ -194,7 +194,7 @@ def _correlations(scalars: list[ScalarDraws], document: Mapping[str, Any]) -> li
     if not known:
         return []
     heads = "".join(f"<th>{html.escape(s.label)}</th>" for s in known[:-1])
-    lines = [f"<tr><td></td>{heads}</tr>"]
+    lines = [f"<tr><th>correlation</th>{heads}</tr>"]
     for i, row in enumerate(known[1:], 1):
         cells = [_coloured(document[row.name]["correlations"].get(other.name)) for other in known[:i]]
         lines.append(f"<tr><th>{html.escape(row.label)}</th>{''.join(cells)}</tr>")
