@@ -20,13 +20,13 @@ GUIDE: dict[str, tuple[Step, ...]] = {
         ),
         Step(
             "Look closer",
-            "Turn the wheel over a map to zoom, choose other coordinates above a row, add rows. The bins "
-            "follow the zoom.",
+            "Turn the wheel over a map to zoom: the bins follow, and so do rows with the same coordinate. "
+            "Choose other coordinates, add rows, let the marginals be drawn.",
         ),
         Step(
             "Pick stars",
-            "Drag on a map, or type on the left: abs(z) < 0.1 & vphi > 200. Every map then shows these "
-            "stars and the same part of the flow, and the list on the left keeps the subset.",
+            "Drag a box, an ellipse or a lasso, or type on the left: abs(z) < 0.1 & vphi > 200. Every map "
+            "then shows these stars and the same part of the flow. Subsets can be combined on the left.",
         ),
         Step(
             "Fit them again",
@@ -38,8 +38,9 @@ GUIDE: dict[str, tuple[Step, ...]] = {
     "potential": (
         Step(
             "Three planes through one place",
-            "Click a plane to move the crosshair, or use the sliders on the left. Outside the trusted "
-            "volume the picture is faded: there are no data, or the edge is felt.",
+            "Click a plane to move the crosshair, or use the sliders on the left; the upright planes can "
+            "be turned. Outside the trusted volume the picture is faded: there are no data, or the edge is "
+            "felt.",
         ),
         Step(
             "How sure is it?",
