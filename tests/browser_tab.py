@@ -5,6 +5,15 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Error, Page
 
+PAGES = {
+    "quality": "expected",
+    "potential": "Under the crosshair",
+    "scalars": "best fit",
+    "train": "New run",
+    "compare": "Settings that differ",
+}
+"""Pages, and a text that is there when a page is."""
+
 _SUMS = """() => {
   const rows = [];
   const total = image => image.reduce((sum, value) => sum + (value > 0 ? value : 0), 0);

@@ -2,9 +2,8 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_tab import Tab
+from browser_tab import PAGES, Tab
 from dashboard_server import DashboardServer
-from test_pages import PAGES
 
 SERIOUS = ("serious", "critical")
 

@@ -3,16 +3,8 @@
 import re
 
 import pytest
-from browser_tab import Tab
+from browser_tab import PAGES, Tab
 from dashboard_server import DashboardServer
-
-PAGES = {
-    "quality": "expected",
-    "potential": "Under the crosshair",
-    "scalars": "best fit",
-    "train": "New run",
-    "compare": "Settings that differ",
-}
 
 
 @pytest.mark.parametrize("page", PAGES)
