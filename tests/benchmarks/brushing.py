@@ -7,17 +7,11 @@ in that minute; wall times mean something on a quiet machine only. Counts are co
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-
-# Numba would take the coverage.py in this folder for the package of that name.
-sys.path.pop(0)
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import datashader
 import numpy as np

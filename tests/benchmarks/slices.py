@@ -9,12 +9,10 @@ because on a busy machine the waiting of others would count as work.
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-sys.path.pop(0)  # coverage.py beside this program is not the package that numba looks for
 
 from core.catalog.resolve import demo_catalogues, open_catalogue
 from core.diagnostics.reliability import Reliability

@@ -1,4 +1,4 @@
-"""Whether the error bars of the scalars hold the truth: ``python tests/benchmarks/coverage.py``.
+"""Whether the error bars of the scalars hold the truth: ``python tests/benchmarks/error_bars.py``.
 
 Many realisations of mocks with closed forms, each fitted through the command line with a bootstrap. The place and the
 velocity of the Sun are exact in a mock, so that pipeline is left out. A bar holds the truth where best and true value
