@@ -42,8 +42,8 @@ def test_a_run_survives_its_tab_and_its_server_and_can_be_cancelled(
     tab.wait_for_text("running", timeout=60)
     server.stop()
     tab.wait_for_text("The server does not answer")
-    tab.errors.clear()  # that it cannot connect
     tab.page.close()
+    tab.errors.clear()  # that it could not connect
     server.start()
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     again = Tab(context.new_page())
