@@ -71,19 +71,24 @@ class Visitor:
     def timed(self, act: Callable[[], float], repeats: int) -> tuple[float, list[float]]:
         """Mean milliseconds of the server's CPU, and the seconds of each repetition, after one that warms up.
 
-        What the server takes anyway, for the clock of its event loop and of an open page, is subtracted.
+        What the server takes anyway, for the clock of its event loop and of an open page, is subtracted: the less of
+        before and after, because it also throws closed pages away now and then.
         """
         act()
         self.meter.rest()
-        start, began = self.meter.cpu, time.monotonic()
-        time.sleep(3)
-        idle = (self.meter.cpu - start) / (time.monotonic() - began)
+        before = self._idle()
         start, began, wall = self.meter.cpu, time.monotonic(), []
         for _ in range(repeats):
             wall.append(act())
             self.meter.rest()
-        cpu = self.meter.cpu - start - idle * (time.monotonic() - began)
-        return 1000 * cpu / repeats, wall
+        cpu, lasted = self.meter.cpu - start, time.monotonic() - began
+        return 1000 * (cpu - min(before, self._idle()) * lasted) / repeats, wall
+
+    def _idle(self) -> float:
+        """CPU seconds in a second in which nothing is asked for."""
+        start, began = self.meter.cpu, time.monotonic()
+        time.sleep(3)
+        return (self.meter.cpu - start) / (time.monotonic() - began)
 
 
 def measure(place: Path, browser: Browser, stars: int, repeats: int, cycles: int) -> Iterator[Line]:
