@@ -29,24 +29,28 @@
     return [title, axes(view).includes(" against ") ? axes(view) : axes(first ?? view)].filter(Boolean).join(" · ");
   };
 
-  // What a screen reader says of a figure: its name, how many numbers it holds and between what values they lie.
+  // What a screen reader says of a figure: its name, how many numbers it holds and between what values they lie. It is
+  // said anew after every change, so it looks at the numbers where they are and copies none.
   const summary = (view, all) => {
-    const parts = tables(view).map(({ shown, heads, lines }) => {
-      const column = heads.indexOf(shown);
-      const values = lines.map((line) => line[column]).filter((v) => typeof v === "number" && Number.isFinite(v));
-      const [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
-      return values.length && `${values.length} values of ${shown} from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
+    const parts = tables(view).map(({ shown, values }) => {
+      let [count, low, high] = [0, Infinity, -Infinity];
+      for (const value of values)
+        if (typeof value === "number" && Number.isFinite(value)) {
+          count += 1;
+          low = Math.min(low, value);
+          high = Math.max(high, value);
+        }
+      return count && `${count} values of ${shown} from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
     });
     return [name(view, all) || "figure", ...parts.filter(Boolean).slice(0, MENTIONED)].join("; ");
   };
 
   window.nameFigures = () => {
     const all = views();
-    for (const view of all)
-      if (!("aria-label" in Object.fromEntries(Object.entries(view.model.html_attributes ?? {})))) {
-        view.el.setAttribute("role", "img");
-        view.el.setAttribute("aria-label", summary(view, all));
-      }
+    for (const view of all) {
+      view.el.setAttribute("role", "img");
+      view.el.setAttribute("aria-label", summary(view, all));
+    }
   };
 
   const slug = (words) => words.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
@@ -70,14 +74,16 @@
     const [width, height] = size(view);
     const frame = Object.assign(document.createElement("iframe"), { title, className: "printed" });
     const style = `@page { size: ${width}px ${height}px; margin: 0 } body { margin: 0 } svg { display: block }`;
-    frame.srcdoc = `<title>${title}</title><style>${style}</style>${await svg(view)}`;
+    frame.srcdoc = `<style>${style}</style>${await svg(view)}`;
     document.body.append(frame);
     await new Promise((done) => frame.addEventListener("load", done, { once: true }));
+    frame.contentDocument.title = title; // as text: a visitor may have named what is drawn
     frame.contentWindow.addEventListener("afterprint", () => frame.remove());
     frame.contentWindow.print();
   };
 
-  const cell = (value) => (value === null || Number.isNaN(value) ? "" : /[",\n]/.test(value) ? JSON.stringify(value) : value);
+  const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+  const cell = (value) => (value === null || Number.isNaN(value) ? "" : quoted(value));
 
   const isImage = (value) => ArrayBuffer.isView(value?.[0]) && value[0].shape?.length === 2;
 
@@ -90,13 +96,14 @@
     const [rows, columns] = images[0][1][0].shape;
     const same = images.filter(([, [image]]) => image.shape[0] === rows && image.shape[1] === columns);
     const [x, y, width, height] = ["x", "y", "dw", "dh"].map((key) => data[key][0]);
-    const lines = [];
-    for (let i = 0; i < rows; i++)
-      for (let j = 0; j < columns; j++) {
+    const lines = () =>
+      Array.from({ length: rows * columns }, (_, k) => {
+        const [i, j] = [Math.floor(k / columns), k % columns];
         const place = [x + ((j + 0.5) * width) / columns, y + ((i + 0.5) * height) / rows];
-        lines.push([...place, ...same.map(([, [image]]) => image[i * columns + j])]);
-      }
-    return { shown: counted(field) ? `${field}_count` : field, heads: ["x", "y", ...same.map(([key]) => key)], lines };
+        return [...place, ...same.map(([, [image]]) => image[k])];
+      });
+    const shown = counted(field) ? `${field}_count` : field;
+    return { shown, values: data[shown][0], heads: ["x", "y", ...same.map(([key]) => key)], lines };
   };
 
   const plain = (data) => {
@@ -105,8 +112,8 @@
     if (!columns.length) return null;
     const heads = columns.map(([key]) => key);
     const shown = ["median", "y", "top"].find((head) => heads.includes(head)) ?? heads.at(-1);
-    const lines = Array.from(columns[0][1], (_, i) => columns.map(([, column]) => column[i] ?? ""));
-    return { shown, heads, lines };
+    const lines = () => Array.from(columns[0][1], (_, i) => columns.map(([, column]) => column[i] ?? ""));
+    return { shown, values: data[shown], heads, lines };
   };
 
   // Every set of numbers that the figure draws, once; ``shown`` is the column that is drawn upwards or as a colour.
@@ -121,7 +128,7 @@
   };
 
   const csv = (view) => {
-    const written = tables(view).map(({ heads, lines }) => [heads, ...lines].map((line) => line.map(cell).join(",")));
+    const written = tables(view).map(({ heads, lines }) => [heads, ...lines()].map((line) => line.map(cell).join(",")));
     return written.map((lines) => lines.join("\n")).join("\n\n") + "\n";
   };
 

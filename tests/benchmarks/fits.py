@@ -82,16 +82,24 @@ def _compare(place: Path, system: mocks.StationarySystem, seed: int) -> dict[str
             figures[name] = float(np.median(error) / np.median(np.linalg.norm(score[real, part], axis=1)))
     x = trusted(rng, 8192, system)
     fit = evaluate_run(run.flow, run.potential, np.hstack([x, 0 * x]), has_velocity=False)
-    true = system.acceleration(x)
-    error = np.linalg.norm(fit["acceleration_best"] - true, axis=1) / np.linalg.norm(true, axis=1)
-    figures["accel_median"], figures["accel_p90"] = (float(v) for v in np.percentile(error, [50, 90]))
-    figures["density_median"] = float(np.median(np.abs(fit["density_best"] / system.density(x) - 1)))
-    figures["negative_density"] = float(np.mean(fit["density_best"] < 0))
+    figures |= field_errors(fit["acceleration_best"], fit["density_best"], x, system)
     if run.potential.best_pattern_speed is not None:
         speed = run.scalars["pattern_speed"]
         true_speed = "none" if system.pattern_speed is None else f"{system.pattern_speed:g}"
         figures["pattern_speed"] = f"{run.potential.best_pattern_speed:.2f} for {true_speed}, {speed['verdict']}"
     return figures
+
+
+def field_errors(
+    acceleration: np.ndarray, density: np.ndarray, x: np.ndarray, system: mocks.StationarySystem
+) -> dict[str, float]:
+    """Error over the true force, median and 90 %, median error of the density, and where it is negative."""
+    true = system.acceleration(x)
+    error = np.linalg.norm(acceleration - true, axis=1) / np.linalg.norm(true, axis=1)
+    median, most = (float(v) for v in np.percentile(error, [50, 90]))
+    off = float(np.median(np.abs(density / system.density(x) - 1)))
+    negative = float(np.mean(density < 0))
+    return {"accel_median": median, "accel_p90": most, "density_median": off, "negative_density": negative}
 
 
 def trusted(rng: np.random.Generator, n: int, system: mocks.StationarySystem) -> np.ndarray:

@@ -11,14 +11,14 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 
-from core.catalog.resolve import demo_catalogues, open_catalogue
-from core.diagnostics.reliability import Reliability
+from core.catalog.resolve import open_catalogue
 from core.diagnostics.slices import Slicer
 from core.runs import readings
-from core.runs.registry import EMBEDDED_RUNS, list_runs
+from core.runs.registry import EMBEDDED_RUNS, Run, list_runs
 from dashboard.drawn_slices import Asked, DrawnSlices
 from dashboard.plots.field_limits import colour_limits
 from dashboard.plots.field_profiles import ProfileFigure
@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    slicer = demonstration()
+    run = demonstration()
+    slicer = readings.slicer(run, open_catalogue(run.manifest.catalogue.id))
     print(f"{options.count} × {options.count} places, {slicer.potential.members} potentials, CPU ms\n")
     print("| quantity | first | level | upright | turned |\n|---|---|---|---|---|")
     worst = 0.0
@@ -47,7 +48,7 @@ def main() -> None:
         print(f"| {quantity.label} | {first:.0f} | " + " | ".join(f"{ms:.0f}" for ms in warm) + " |")
     print(f"\nslowest {worst:.0f}, bar {BAR:.0f}: {'kept' if worst <= BAR else 'missed'}\n")
     for what, places in STEPS.items():
-        print(f"a step of {what}: {step_of_a_slider(slicer, places):.0f} CPU ms")
+        print(f"a step of {what}: {step_of_a_slider(run, slicer, places):.0f} CPU ms")
 
 
 STEPS = {
@@ -56,10 +57,10 @@ STEPS = {
 }
 
 
-def step_of_a_slider(slicer: Slicer, steps: list[Asked]) -> float:
+def step_of_a_slider(run: Run, slicer: Slicer, steps: list[Asked]) -> float:
     """Median CPU milliseconds to compute three planes, their profile and values, and to give them to the figures."""
     figures = [SliceFigure(n, a, b, slicer.span(a), slicer.span(b)) for n, a, b in PLANES]
-    drawn, profile = DrawnSlices(slicer, unjudged), ProfileFigure()
+    drawn, profile = DrawnSlices(slicer, partial(readings.reliability, run)), ProfileFigure()
 
     def step(asked: Asked) -> None:
         found = drawn.at(asked)
@@ -72,15 +73,9 @@ def step_of_a_slider(slicer: Slicer, steps: list[Asked]) -> float:
     return statistics.median(milliseconds(lambda asked=asked: step(asked)) for asked in steps)
 
 
-def unjudged() -> Reliability:
-    raise NotImplementedError
-
-
-def demonstration() -> Slicer:
-    """The slicer of the spiral of the demonstration."""
-    run = next(run for run in list_runs(EMBEDDED_RUNS) if "spiral" in run.path.name)
-    assert run.manifest.catalogue.id in demo_catalogues()
-    return readings.slicer(run, open_catalogue(run.manifest.catalogue.id))
+def demonstration() -> Run:
+    """The run of the spiral of the demonstration."""
+    return next(run for run in list_runs(EMBEDDED_RUNS) if "spiral" in run.path.name)
 
 
 def milliseconds(act: Callable[[], object]) -> float:
