@@ -311,6 +311,10 @@ class JobsConfig:
         16, "flows trained in one program on an accelerator, as its memory allows", low=1, high=1024
     )
     checkpoint_seconds: float = setting(20.0, "time between checkpoints", unit="s", low=0.0)
+    retries: int = setting(
+        3, "repetitions of a task whose process dies before it got further than ever", low=0, high=100
+    )
+    resume: bool = setting(True, "the pages go on with the run where this machine or its processes were stopped")
     nice: int = setting(19, "niceness of the training processes", low=0, high=19)
 
 

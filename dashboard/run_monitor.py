@@ -14,7 +14,7 @@ import panel as pn
 from core.errors import DeepPotentialError
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
-from core.jobs.status import RunStatus, duration, progress_lines, run_status
+from core.jobs.status import GOING, RunStatus, duration, progress_lines, run_status
 from core.jobs.task_groups import TaskGroup, task_groups
 from core.runs import products, readings
 from core.runs.registry import Run
@@ -34,7 +34,7 @@ _CURVES = {
     "likelihood": ("held-out loss of f(x, v)", "−ln f"),
 }
 """Title and axis of the curve of each phase of a training."""
-_TONES = {"done": "good", "failed": "caution", "cancelled": "caution", "interrupted": "caution"}
+_TONES = {"done": "good", "failed": "caution", "cancelled": "caution", "interrupted": "caution", "paused": "caution"}
 
 
 def is_done(status: RunStatus) -> bool:
@@ -115,7 +115,7 @@ class RunMonitor(pn.viewable.Viewer):
         with one_update():
             self._head.object = _head(status)
             self._draw_graph(status)
-            self._cancel.visible = status.state == "running"
+            self._cancel.visible = status.state in GOING
             self._resume.visible = status.state in ("cancelled", "interrupted", "failed")
             self._parent.offer(self.run if status.state == "done" else None)
             self._open.visible = status.state == "done" and self.session.run != self.run.path.name
@@ -192,7 +192,9 @@ def _head(status: RunStatus) -> str:
         parts.insert(0, f"about {duration(status.seconds_left)} left")
     elif status.seconds_taken is not None and status.state != "waiting":
         parts.insert(0, f"{duration(status.seconds_taken)}")
-    error = f'<p class="alert" role="alert">{html.escape(status.error)}</p>' if status.state == "failed" else ""
+    error = (
+        f'<p class="alert" role="alert">{html.escape(status.error)}</p>' if status.state in ("failed", "paused") else ""
+    )
     done = f"width:{100 * status.fraction:.1f}%"
     bar = f'<div class="bar"><div style="{done}"></div></div>'
     return (

@@ -14,7 +14,8 @@ from panel.theme.native import Native
 from panel.viewable import Viewable
 
 from core.catalog.store import CatalogueStore
-from core.jobs.status import run_status
+from core.jobs.launch import resume_interrupted
+from core.jobs.status import GOING, run_status
 from core.runs.registry import Run, runs_root
 from dashboard.failures import alert, notify
 from dashboard.guide import GUIDE
@@ -47,6 +48,7 @@ def services() -> Services:
     """The one instance of this server process."""
     # Whenever a page is closed Panel collects garbage: it need not look at all that was imported.
     gc.freeze()
+    resume_interrupted(runs_root())
     return Services(runs_root(), CatalogueStore.default())
 
 
@@ -150,7 +152,7 @@ def _page_of_run(
     quality = FlowQuality(session, shared, run)
     subsets = SubsetPicker(session, quality.comparison.data)
     # The maps of a retrained run come first; once more, when its potentials and scalars are there too.
-    going_on = run_status(run).state == "running"
+    going_on = run_status(run).state in GOING
     ready = is_done if going_on else has_maps
     monitor = RunMonitor(
         session, lambda other: _go_to(session, other), curves=False, ready=ready, with_parent=with_parent

@@ -14,6 +14,8 @@ from dashboard.plots.curves import LossFigure, loss_curves
 from dashboard.session import Session
 from dashboard.widgets import facts, one_update, text, with_document
 
+_EVENTS = 5
+"""How many of the last are shown."""
 _LOG_STYLE = "max-height:220px;overflow:auto;margin:4px 0 0;padding:8px 10px;border-radius:6px;background:var(--soft)"
 
 
@@ -104,10 +106,12 @@ class TaskDetails(pn.viewable.Viewer):
             values["took so far" if task.state == "running" else "took"] = duration(task.seconds)
         begun = attempts(self._run, task.spec.id)
         if begun:
-            last = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(begun[-1]))
-            values["attempts"] = f"{len(begun)}, the last at {last}"
+            values["attempts"] = f"{len(begun)}, the last at {_clock(begun[-1])}"
         if task.message:
             values["error"] = f'<span class="caution">{html.escape(task.message)}</span>'
+        if task.events:
+            told = (f"{_clock(event.time)} {html.escape(event.message)}" for event in task.events[-_EVENTS:])
+            values["events"] = "<br>".join(told)
         return values
 
     def _restyle(self) -> None:
@@ -115,6 +119,10 @@ class TaskDetails(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.Column:
         return self._body
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
 
 
 def _log(tail: str | None) -> str:

@@ -99,14 +99,28 @@ def fit(
 
 @click.command()
 @click.argument("run")
-@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use instead of this machine alone.")
+@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use instead of this machine alone (TLS).")
+@click.option("--slurm", metavar="FILE.toml", help="Ask SLURM for jobs, as core/jobs/slurm.py describes.")
 @runs_option
 @click.option("--detach", is_flag=True, help="Return at once; the run goes on in the background.")
 @click.option("--asked", type=float, hidden=True, help="Unix time at which this was asked for.")
+@click.option("--automatic", type=int, default=0, hidden=True, help="How often it went on by itself in vain.")
 @quiet_option
-def run(run: str, scheduler: str | None, runs: str | None, detach: bool, asked: float | None, quiet: bool) -> None:
+def run(
+    run: str,
+    scheduler: str | None,
+    slurm: str | None,
+    runs: str | None,
+    detach: bool,
+    asked: float | None,
+    automatic: int,
+    quiet: bool,
+) -> None:
     """Start RUN, or go on where it stopped."""
-    _execute(find_run(run, runs_root(runs)), detach=detach, quiet=quiet, scheduler=scheduler, asked=asked)
+    if scheduler is not None and slurm is not None:
+        raise InputError("--scheduler and --slurm are two places for the same tasks", remedy="Give one of them.")
+    place = {"scheduler": scheduler, "slurm": str(Path(slurm).absolute()) if slurm else None}
+    _execute(find_run(run, runs_root(runs)), detach=detach, quiet=quiet, asked=asked, automatic=automatic, **place)
 
 
 @click.command()
@@ -138,9 +152,19 @@ def cancel(run: str, runs: str | None) -> None:
     say(f"run {found.manifest.name}: asked to stop")
 
 
-def _execute(run: Run, *, detach: bool, quiet: bool, scheduler: str | None = None, asked: float | None = None) -> None:
+def _execute(
+    run: Run,
+    *,
+    detach: bool,
+    quiet: bool,
+    scheduler: str | None = None,
+    slurm: str | None = None,
+    asked: float | None = None,
+    automatic: int = 0,
+) -> None:
     if detach:
-        launch_detached(run)
+        options = {"--scheduler": scheduler, "--slurm": slurm}
+        launch_detached(run, [word for name, value in options.items() if value for word in (name, value)])
         if not quiet:
             say(f"started in the background; follow it with: deep-potential status {run.path}")
         return
@@ -148,7 +172,7 @@ def _execute(run: Run, *, detach: bool, quiet: bool, scheduler: str | None = Non
     from core.jobs.runner import run_graph  # Dask takes a second to import
 
     with watched(run, quiet):
-        run_graph(run, scheduler=scheduler, asked=asked)
+        run_graph(run, scheduler=scheduler, slurm=slurm, asked=asked, automatic=automatic)
     if not quiet:
         say(_line(run_status(run)))
 
@@ -198,8 +222,13 @@ def _report(status: RunStatus) -> str:
     lines = [_line(status), *(f"error: {line}" for line in status.error.splitlines())]
     for task in status.tasks:
         lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
+        lines += [f"    {_clock(event.time)}  {event.message}" for event in task.events]
     left_out = (f"  {words}" for words in _left_out(status.run))
     return "\n".join([*lines, *_flow_report(status.run), *left_out, *_cautions(status.run)])
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
 
 
 def _cautions(run: Run) -> list[str]:

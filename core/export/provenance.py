@@ -12,7 +12,7 @@ from core.config import preset
 from core.diagnostics.residual_maps import SignificanceMap
 from core.errors import CorruptArtifactError
 from core.phase_space.region import Everything
-from core.runs.artifacts import read_json
+from core.runs.artifacts import fits_seal, read_json
 from core.runs.registry import Run
 from core.runs.star_files import FlowSummary
 
@@ -49,6 +49,8 @@ def read_provenance(run: Run) -> Mapping[str, Any]:
     made = read_json(path) if path.is_file() else {}
     if not isinstance(made, dict) or not isinstance(made.get("packages", {}), dict):
         raise CorruptArtifactError(f"{path} is damaged: it does not hold versions by their names")
+    if not fits_seal(made):
+        raise CorruptArtifactError(f"{path} is damaged: its content does not match its SHA-256")
     return made
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import CorruptArtifactError
 from core.flow.training import Checkpoint
+from core.jobs.events import note
 from core.runs import artifacts
 from core.runs.trees import from_arrays, to_arrays
 
@@ -28,8 +29,15 @@ def save_checkpoint(directory: Path, identity: Mapping[str, Any], checkpoint: Ch
 def load_checkpoint(
     directory: Path, identity: Mapping[str, Any], template: Callable[[int], Checkpoint]
 ) -> Checkpoint | None:
-    """The newest whole checkpoint of ``identity``; None where there is none. ``template(phase)`` gives its shape."""
-    for _, arrays, metadata in sorted(_readable(directory), key=lambda found: -found[0]):
+    """The newest whole checkpoint of ``identity``; None where there is none. ``template(phase)`` gives its shape.
+
+    A damaged one is an event that the reader of the run is told of.
+    """
+    found = _readable(directory)
+    if damaged := {name for name in GENERATIONS if (directory / name).exists()} - {m["name"] for _, _, m in found}:
+        what = "the other one is used" if found else "training starts again"
+        note(directory, f"checkpoint {', '.join(sorted(damaged))} is damaged: {what}")
+    for _, arrays, metadata in sorted(found, key=lambda found: -found[0]):
         if metadata["identity"] == dict(identity):
             phase = int(np.max(arrays[".phase"]))
             return Checkpoint(*from_arrays(arrays, template(phase)))

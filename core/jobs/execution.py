@@ -12,6 +12,7 @@ from core.phase_space.axisymmetry import axisymmetrised
 from core.phase_space.bootstrap import bootstrapped
 from core.phase_space.sample import PhaseSpaceSample
 from core.pipelines import BOOTSTRAP, NULL, OBSERVATIONAL_NOISE
+from core.runs.artifacts import sealed
 from core.runs.manifest import TaskSpec
 from core.runs.registry import Run
 
@@ -32,6 +33,13 @@ class Task:
         """A seed for the thing called ``words``, derived from the seed of the run."""
         label = zlib.crc32(" ".join(map(str, words)).encode())
         return int(np.random.SeedSequence([self.run.manifest.config.seed, label]).generate_state(1)[0] >> 1)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a state must come from to be gone on with: the same stars, region and settings."""
+        values = self.run.manifest.to_json()
+        decisive = sealed({key: values[key] for key in ("schema", "catalogue", "region", "config")})
+        return str(decisive["sha256"])
 
     def stars(self, pipeline: str, draw: int = 0) -> PhaseSpaceSample:
         """The stars of the run as the flows of a pipeline see them, in one of its draws."""

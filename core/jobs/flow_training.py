@@ -107,7 +107,7 @@ class _Member:
 
 def _train_one(task: Task, member: _Member, share: Callable[[float], float]) -> None:
     trainer = member.trainer
-    identity = {"member": member.number, "seed": member.seed}
+    identity = {"member": member.number, "seed": member.seed, "of": task.fingerprint}
     checkpoint = load_checkpoint(task.directory, identity, trainer.template)
     try:
         checkpoint = _followed(task, trainer.train(member.seed, member.half, checkpoint), identity, share, checkpoint)
@@ -120,7 +120,7 @@ def _train_one(task: Task, member: _Member, share: Callable[[float], float]) -> 
 def _train_together(task: Task, members: list[_Member]) -> None:
     trainer, trainers = members[0].trainer, [m.trainer for m in members]
     seeds, halves = [m.seed for m in members], [m.half for m in members]
-    identity = {"member": [m.number for m in members], "seed": seeds}
+    identity = {"member": [m.number for m in members], "seed": seeds, "of": task.fingerprint}
     checkpoint = load_checkpoint(task.directory, identity, lambda phase: trainer.template(phase, len(members)))
     try:
         training = trainer.train_together(seeds, halves, checkpoint, trainers=trainers)

@@ -1,18 +1,14 @@
-"""Who runs a run: a lock that the system frees with its holder, and the record of how the last attempt went."""
+"""Who runs a run: the lease of its directory, the record of how the last attempt went, and requests to stop."""
 
 import contextlib
-import json
-import os
-import socket
-import time
-from collections.abc import Iterator
+import errno
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from core.errors import CorruptArtifactError, InputError, RunBusyError
+from core.jobs.lease import HeldError, Lease, Owner, held, is_held, read_owner
 from core.runs.artifacts import read_json, write_json
 from core.runs.registry import Run
 
@@ -25,44 +21,53 @@ _PATIENCE = 0.5
 
 
 def is_owned(run: Run) -> bool:
-    """Whether some process is running the run."""
-    if run.embedded or not (run.path / _LOCK_FILE).exists():
+    """Whether some process is running the run, on this machine or on another one that shares the directory."""
+    return not run.embedded and is_held(run.path / _LOCK_FILE, run.path / _OWNER_FILE)
+
+
+def owner_of(path: Path) -> Owner | None:
+    """Who runs the run in a directory, or was killed while doing so."""
+    return read_owner(path / _OWNER_FILE)
+
+
+def is_run_by(path: Path, token: str) -> bool:
+    """Whether the runner with this token still runs the run in a directory: what works for it asks.
+
+    A machine that slept has no sign of life to show, so on one machine the lock alone tells.
+    """
+    owner = owner_of(path)
+    if owner is None or owner.token != token:
         return False
-    try:
-        with FileLock(run.path / _LOCK_FILE).acquire(timeout=0):
-            return False
-    except (Timeout, PermissionError):
-        return True
+    return is_held(path / _LOCK_FILE, path / _OWNER_FILE) if owner.is_here else owner.beats
 
 
 @contextmanager
-def owned(run: Run) -> Iterator[None]:
-    """Hold the lock of the run; RunBusyError, naming host and process, where another one does."""
-    lock = FileLock(run.path / _LOCK_FILE)
-    try:
-        lock.acquire(timeout=_PATIENCE)
-    except Timeout:
-        raise RunBusyError(f"run {run.manifest.name!r} is already being run by {_owner(run.path)}") from None
-    except OSError as error:
-        raise InputError(
-            f"the run cannot be locked: {error.strerror}",
-            file=run.path,
-            remedy="Make its directory writable.",
-        ) from error
-    try:
-        owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
-        write_json(run.path / _OWNER_FILE, owner)
-        yield
-    finally:
-        lock.release()
+def owned(run: Run, about: Mapping[str, Any] | None = None) -> Iterator[Lease]:
+    """Hold the lock of the run; RunBusyError, naming host and process, where another one does.
+
+    ``about`` is what a later runner needs to go on in the same way. Raises InputError where the directory cannot be
+    locked or written to.
+    """
+    with contextlib.ExitStack() as stack:
+        files = run.path / _LOCK_FILE, run.path / _OWNER_FILE
+        try:
+            lease = stack.enter_context(held(*files, patience=_PATIENCE, about=about))
+        except HeldError as error:
+            raise RunBusyError(f"run {run.manifest.name!r} is already being run by {error}") from None
+        except OSError as error:
+            remedy = _REMEDIES.get(error.errno or 0, "Make its directory writable.")
+            raise InputError(f"the run cannot be locked: {error.strerror}", file=run.path, remedy=remedy) from error
+        yield lease
 
 
-def _owner(path: Path) -> str:
-    try:
-        owner = json.loads((path / _OWNER_FILE).read_text())
-        return f"process {owner['pid']} on {owner['host']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
+_FULL = "Make room on its disk; nothing of it is lost."
+_LOCKLESS = "Its file system has no locks: name another directory with --runs."
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.ENOSYS: _LOCKLESS,
+    errno.ENOTSUP: _LOCKLESS,
+}
 
 
 def record_state(run: Run, state: str, **values: Any) -> None:

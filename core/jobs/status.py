@@ -11,31 +11,40 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import CorruptArtifactError
+from core.jobs.events import Event, events
 from core.jobs.graph import estimated_seconds
 from core.jobs.machine import this_machine
 from core.jobs.ownership import CANCEL_FILE, is_owned, recorded_state
+from core.jobs.pausing import pause
 from core.jobs.task import ATTEMPTS_FILE, ERROR_FILE, LOG_FILE, PROGRESS_FILE
 from core.runs.artifacts import read_json
 from core.runs.manifest import TaskSpec
-from core.runs.registry import DONE_FILE, Run
+from core.runs.registry import Run
+from core.runs.seals import DONE_FILE
 
 _BEGUN = 0.05
 """Fraction of a task below which its pace says nothing."""
 _TAIL = 16_384
 """Bytes at the end of a log that are looked at."""
 
-STATES = ("waiting", "running", "done", "failed", "cancelled", "interrupted")
+STATES = ("waiting", "running", "paused", "done", "failed", "blocked", "cancelled", "interrupted")
+GOING = ("running", "paused")
+"""States of a run that somebody is running; "blocked" is a state of tasks alone."""
 
 
 @dataclass(frozen=True)
 class TaskStatus:
-    """Where a task stands: ``fraction`` is 0 to 1, ``message`` the error of a failed one, ``seconds`` its duration."""
+    """Where a task stands: ``fraction`` is 0 to 1, ``message`` the error of a failed one, ``seconds`` its duration.
+
+    A task is "blocked" where one that it needs has failed.
+    """
 
     spec: TaskSpec
     state: str
     fraction: float
     message: str = ""
     seconds: float = 0.0
+    events: tuple[Event, ...] = ()
 
     @property
     def seconds_left(self) -> float | None:
@@ -82,6 +91,7 @@ class RunStatus:
                     "state": t.state,
                     "fraction": t.fraction,
                     "message": t.message,
+                    "events": [dataclasses.asdict(event) for event in t.events],
                 }
                 for t in self.tasks
             ],
@@ -92,10 +102,13 @@ def run_status(run: Run) -> RunStatus:
     """The state of a run: of its lock, its tasks and their progress."""
     record = recorded_state(run)
     alive = record["state"] == "running" and is_owned(run)
-    tasks = tuple(_task_status(run, spec, alive) for spec in run.manifest.tasks)
-    state = str(record["state"])
+    tasks = _with_blocked([_task_status(run, spec, alive) for spec in run.manifest.tasks])
+    state, error = str(record["state"]), str(record.get("error", ""))
     if state == "running" and not alive:
-        state = "interrupted"
+        # Where there was no room to write down that it was cancelled, the request still says so.
+        state = "cancelled" if (run.path / CANCEL_FILE).exists() else "interrupted"
+    elif alive and (waits_for := pause(run.path)) is not None:
+        state, error = "paused", waits_for
     total = sum(t.spec.weight for t in tasks) or 1.0
     fraction = sum(t.spec.weight * t.fraction for t in tasks) / total
     started, finished = record.get("started"), record.get("finished")
@@ -107,7 +120,7 @@ def run_status(run: Run) -> RunStatus:
         fraction=1.0 if state == "done" else fraction,
         seconds_left=_remaining(run, tasks) if alive else None,
         seconds_taken=taken,
-        error=str(record.get("error", "")),
+        error=error,
     )
 
 
@@ -116,13 +129,26 @@ def _task_status(run: Run, spec: TaskSpec, alive: bool) -> TaskStatus:
     lines = _attempt(directory / PROGRESS_FILE)
     seconds = lines[-1]["time"] - lines[0]["time"] if lines else 0.0
     if (directory / DONE_FILE).is_file() or run.embedded:
-        return TaskStatus(spec, "done", 1.0, seconds=seconds)
+        return TaskStatus(spec, "done", 1.0, seconds=seconds, events=tuple(events(directory)))
+    happened = tuple(events(directory))
     if (directory / ERROR_FILE).is_file():
-        return TaskStatus(spec, "failed", 0.0, str(_error(directory)), seconds)
+        return TaskStatus(spec, "failed", 0.0, str(_error(directory)), seconds, happened)
     if not lines:
         return TaskStatus(spec, "waiting", 0.0)
     stopped = "cancelled" if (run.path / CANCEL_FILE).exists() else "interrupted"
-    return TaskStatus(spec, "running" if alive else stopped, float(lines[-1]["fraction"]), seconds=seconds)
+    state = "running" if alive else stopped
+    return TaskStatus(spec, state, float(lines[-1]["fraction"]), seconds=seconds, events=happened)
+
+
+def _with_blocked(tasks: Sequence[TaskStatus]) -> tuple[TaskStatus, ...]:
+    """Tasks that wait for one that has failed, or for another that waits so, are blocked."""
+    found: dict[str, TaskStatus] = {}
+    for task in tasks:
+        lacking = [n for n in task.spec.needs if n in found and found[n].state in ("failed", "blocked")]
+        if task.state == "waiting" and lacking:
+            task = dataclasses.replace(task, state="blocked", message=f"needs {lacking[0]}")
+        found[task.spec.id] = task
+    return tuple(found.values())
 
 
 def _error(directory: Path) -> str:
@@ -151,6 +177,12 @@ def progress_lines(run: Run, task_id: str, offset: int = 0) -> tuple[list[dict[s
         content = file.read()
     whole = content[: content.rfind(b"\n") + 1]
     return list(_parsed(whole)), offset + len(whole)
+
+
+def furthest(run: Run, task_id: str) -> float:
+    """The largest fraction of a task that any attempt has reported; 0 where there was none."""
+    path = run.path / "tasks" / task_id / PROGRESS_FILE
+    return max((line["fraction"] for line in _parsed(path.read_bytes())), default=0.0) if path.is_file() else 0.0
 
 
 def attempts(run: Run, task_id: str) -> list[float]:

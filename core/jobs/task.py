@@ -1,55 +1,69 @@
 """One task of a run as a process of its own: ``python -m core.jobs.task RUN TASK``.
 
 A training that runs out of memory, crashes or is cancelled takes nothing else with it. The process ends when its
-supervisor does: it reads a pipe that closes with it.
+supervisor does: it reads a pipe that closes with it. It holds the lock of its task, so that one which its supervisor
+lost sight of, on another machine, is never joined by a second.
 """
 
-import json
+import errno
 import os
+import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.errors import DeepPotentialError
-from core.runs.artifacts import file_digest, read_json, write_json
-from core.runs.registry import DONE_FILE, Run, open_run
+from core.errors import DeepPotentialError, RunBusyError
+from core.jobs.events import append_line, note
+from core.jobs.lease import STALE, HeldError, held
+from core.runs.artifacts import file_digest, write_json
+from core.runs.registry import Run, open_run
+from core.runs.seals import DONE_FILE, changed_products
 
 ERROR_FILE = "error.json"
 PROGRESS_FILE = "progress.jsonl"
 ATTEMPTS_FILE = "attempts.jsonl"
 LOG_FILE = "log.txt"
+LOCK_FILE, OWNER_FILE = "lock", "owner.json"
+
+DISK_FULL = 28
+"""Exit code of a task that found no room: nothing else can be left where there is none."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_PATIENCE = 2 * STALE
+"""Seconds to wait for an earlier attempt to notice, on its machine, that it works for nobody."""
 
 
 def is_done(run: Run, task_id: str) -> bool:
     """Whether the task has finished and every product is what it wrote."""
     marker = run.path / "tasks" / task_id / DONE_FILE
-    if not marker.is_file():
-        return False
-    try:
-        recorded: Mapping[str, str] = read_json(marker)
-    except DeepPotentialError:
-        return False
-    paths = {run.path / name: digest for name, digest in recorded.items()}
-    return all(path.is_file() and file_digest(path) == digest for path, digest in paths.items())
+    return marker.is_file() and changed_products(run.path, marker) == []
 
 
 def execute(run_path: Path, task_id: str) -> None:
-    """Do the task and mark it done, unless it is done already."""
+    """Do the task and mark it done, unless it is done already; RunBusyError where another process is at it."""
+    directory = run_path / "tasks" / task_id
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(directory / LOCK_FILE, directory / OWNER_FILE, patience=_PATIENCE):
+            _execute(open_run(run_path), task_id, directory)
+    except HeldError as error:
+        raise RunBusyError(f"task {task_id} is already being done by {error}") from None
+
+
+def _execute(run: Run, task_id: str, directory: Path) -> None:
     # JAX reads its settings from the environment when it is first imported: so not before this point.
     from core.jobs.stages import STAGES, Task
 
-    run = open_run(run_path)
     if is_done(run, task_id):
         return
+    _forget_done(run, directory)
     spec = run.manifest.task(task_id)
-    directory = run.path / "tasks" / task_id
-    directory.mkdir(parents=True, exist_ok=True)
     (directory / ERROR_FILE).unlink(missing_ok=True)
-    append_line(directory / ATTEMPTS_FILE, {"time": time.time(), "pid": os.getpid()})
+    attempt = {"time": time.time(), "pid": os.getpid(), "host": socket.gethostname(), "device": _device()}
+    append_line(directory / ATTEMPTS_FILE, attempt)
 
     def report(fraction: float, **values: Any) -> None:
         append_line(directory / PROGRESS_FILE, {"time": time.time(), "fraction": round(fraction, 5), **values})
@@ -62,13 +76,19 @@ def execute(run_path: Path, task_id: str) -> None:
         state.unlink()
 
 
-def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Append a JSON line in a single write, so that readers never see two writers' lines mixed."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(descriptor, (json.dumps(values) + "\n").encode())
-    finally:
-        os.close(descriptor)
+def _forget_done(run: Run, directory: Path) -> None:
+    """A task is done again because something of what it left is damaged or gone: say so."""
+    marker = directory / DONE_FILE
+    if marker.is_file():
+        changed = changed_products(run.path, marker)
+        note(directory, f"made anew, because damaged: {', '.join(changed) if changed else DONE_FILE}")
+        marker.unlink()
+
+
+def _device() -> str:
+    import jax  # as above
+
+    return str(jax.devices()[0].device_kind)
 
 
 def _end_with_supervisor() -> None:
@@ -89,12 +109,28 @@ def main() -> int:
     try:
         execute(run_path, task_id)
     except Exception as error:  # noqa: BLE001  (one of the three catch sites: nothing may vanish with the process)
-        traceback.print_exc()
-        code = error.exit_code if isinstance(error, DeepPotentialError) else 1
-        words = str(error) if isinstance(error, DeepPotentialError) else f"{type(error).__name__}: {error}"
-        write_json(run_path / "tasks" / task_id / ERROR_FILE, {"message": words, "exit_code": code})
-        return code
+        with suppress(OSError):
+            traceback.print_exc()
+        return _left(error, run_path / "tasks" / task_id)
     return 0
+
+
+def _left(error: Exception, directory: Path) -> int:
+    """Write down why the task ends; returns its exit code."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        os._exit(DISK_FULL)  # at once: to close the log would fail as well, and change the code
+    code = error.exit_code if isinstance(error, DeepPotentialError) else 1
+    words = str(error) if isinstance(error, DeepPotentialError) else f"{type(error).__name__}: {error}"
+    try:
+        write_json(directory / ERROR_FILE, {"message": words, "exit_code": code, "passing": _is_passing(error)})
+    except OSError as full:
+        return _left(full, directory) if full.errno in _NO_ROOM else 1
+    return code
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the same may well succeed a little later: trouble with memory, files or a device."""
+    return isinstance(error, (OSError, MemoryError, RunBusyError)) or type(error).__name__ == "JaxRuntimeError"
 
 
 if __name__ == "__main__":

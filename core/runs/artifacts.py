@@ -26,11 +26,15 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Publish ``content`` at ``path`` so that a crash or a power cut leaves the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -59,6 +63,18 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise CorruptArtifactError(f"{path} is not valid JSON: {error}") from error
+
+
+def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the digest of them all; :func:`fits_seal` tells whether one has changed since."""
+    content = {key: value for key, value in values.items() if key != _DIGEST}
+    text = json.dumps(content, sort_keys=True)
+    return {**content, _DIGEST: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def fits_seal(values: Mapping[str, Any]) -> bool:
+    """Whether values are as they were sealed; documents of the first days have no seal."""
+    return _DIGEST not in values or values[_DIGEST] == sealed(values)[_DIGEST]
 
 
 def file_digest(path: Path) -> str:

@@ -1,13 +1,13 @@
 """What a run is: an immutable specification, written once, and where it came from."""
 
 import dataclasses
-import hashlib
 import importlib.metadata
-import json
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,12 @@ from core.config import Config
 from core.errors import ConfigError, CorruptArtifactError, InputError
 from core.phase_space import region as regions
 from core.phase_space.region import Region
-from core.runs.artifacts import read_json
+from core.runs.artifacts import fits_seal, read_json, sealed
 
 SCHEMA = 2
 
 _PLAIN = ("id", "name", "created", "stars", "preset", "parent")
-_SEAL = "sha256"
-_KEYS = {*_PLAIN, "schema", "catalogue", "region", "config", "tasks", _SEAL}
+_KEYS = {*_PLAIN, "schema", "catalogue", "region", "config", "tasks", "sha256"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Manifest:
             "config": settings.to_dict(self.config),
             "tasks": [dataclasses.asdict(task) for task in self.tasks],
         }
-        return {**values, _SEAL: _seal(values)}
+        return sealed(values)
 
     def task(self, task_id: str) -> TaskSpec:
         """The task called ``task_id``."""
@@ -103,8 +102,7 @@ def read_manifest(path: Path) -> Manifest:
             file=path,
             remedy="Open it with the version that wrote it.",
         )
-    # Runs of the first days have no seal.
-    if values.get(_SEAL, _seal(values)) != _seal(values) or set(values) - _KEYS:
+    if not fits_seal(values) or set(values) - _KEYS:
         raise CorruptArtifactError(f"{path} is damaged: its content does not match its SHA-256")
     try:
         return Manifest(
@@ -122,41 +120,38 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
 
 
-def _seal(values: Mapping[str, Any]) -> str:
-    """SHA-256 of everything but the seal itself."""
-    content = {key: value for key, value in values.items() if key != _SEAL}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def now() -> str:
     """The time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-_PACKAGES = (
-    "jax",
-    "jaxlib",
-    "flax",
-    "distrax",
-    "optax",
-    "diffrax",
-    "numpy",
-    "scipy",
-    "astropy",
-    "distributed",
-)
-
-
 def provenance(command: Sequence[str]) -> dict[str, Any]:
-    """Code version, packages, interpreter and machine type: what is needed to repeat a run."""
-    return {
-        "command": list(command),
-        "version": importlib.metadata.version("deep-potential"),
-        "commit": _commit(),
-        "python": sys.version.split()[0],
-        "platform": f"{platform.system()} {platform.machine()}",
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-    }
+    """Code version, packages, interpreter and machine: what is needed to repeat a run, sealed.
+
+    On which device each task was done is in the record of its attempts.
+    """
+    return sealed(
+        {
+            "command": list(command),
+            "version": importlib.metadata.version("deep-potential"),
+            "commit": _commit(),
+            "python": sys.version.split()[0],
+            "platform": f"{platform.system()} {platform.machine()}",
+            "host": platform.node(),
+            "packages": _packages(),
+        }
+    )
+
+
+def _packages() -> dict[str, str]:
+    """The versions of all packages that the program asks for, and of those that compile for it."""
+    asked = importlib.metadata.requires("deep-potential") or []
+    names = {re.split(r"[^A-Za-z0-9._-]", line)[0] for line in asked if "extra ==" not in line}
+    found = {}
+    for name in sorted({*names, "jaxlib"}, key=str.lower):
+        with suppress(importlib.metadata.PackageNotFoundError):  # one for another kind of machine
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _commit() -> str | None:

@@ -20,6 +20,7 @@ from core.pipelines import DF_SEED, WEAK_FORM
 from core.potential.fields import PotentialEnsemble
 from core.potential.training import PotentialMember, gather, state_template
 from core.runs import artifacts
+from core.runs.seals import read_product
 from core.runs.trees import from_arrays, to_arrays
 
 MAIN = DF_SEED
@@ -79,7 +80,7 @@ def stored_flows(products: Path, pipeline: str = MAIN) -> list[StoredFlow]:
     outliers = outlying([flow.held_out for flow in found])
     found = [replace(flow, reason=reason) for flow, reason in zip(found, outliers, strict=True)]
     for path in products.glob(f"flow-{pipeline}-*.rejected.json"):
-        values = artifacts.read_json(path)
+        values = read_product(path)
         found.append(StoredFlow(values["member"], values["half"], math.nan, None, values["reason"]))
     return sorted(found, key=lambda flow: flow.number)
 
@@ -129,7 +130,7 @@ def potentials_path(products: Path, pipeline: str) -> Path:
 def read_reason(path: Path) -> str:
     """What a rejection says; CorruptArtifactError where it is damaged."""
     try:
-        return str(artifacts.read_json(path)["reason"])
+        return str(read_product(path)["reason"])
     except (KeyError, TypeError) as error:
         raise CorruptArtifactError(f"{path} is damaged: it holds no reason") from error
 

@@ -24,7 +24,6 @@ from core.errors import CorruptArtifactError
 from core.phase_space.region import Region
 from core.pipelines import BARYONS, NULL, POTENTIAL_SEED, SOLAR_POSITION, TITLES, UNCERTAINTIES
 from core.runs import products
-from core.runs.artifacts import read_json
 from core.runs.products import (
     SPEED_PROFILE,
     STEADINESS,
@@ -35,6 +34,7 @@ from core.runs.products import (
 )
 from core.runs.products import left_out as draws_left_out
 from core.runs.registry import Run
+from core.runs.seals import read_product
 
 Made = TypeVar("Made")
 
@@ -174,7 +174,7 @@ def _optional(run: Run, product: str, made: Callable[[Mapping[str, Any]], Made])
         return None
     path = run.products / product
     try:
-        return made(read_json(path))
+        return made(read_product(path))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptArtifactError(f"{path} is damaged: {error!r}") from error
 

@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from core.catalog.store import EMBEDDED
 from core.errors import CorruptArtifactError, DeepPotentialError, InputError, UnknownRunError, suggestion
-from core.runs.artifacts import file_digest, read_json, sync_directory, write_json
+from core.runs.artifacts import sync_directory, write_json
 from core.runs.manifest import Manifest, provenance, read_manifest
+from core.runs.seals import read_product
 
 if TYPE_CHECKING:  # JAX takes a second to import, and lists of runs do not need it
     import core.flow.distribution_function
     import core.potential.fields
 
 RUNS_VARIABLE = "DEEP_POTENTIAL_RUNS"
-DONE_FILE = "DONE"
-"""Left in the directory of a task by its end: the digest of every product."""
 EMBEDDED_RUNS = EMBEDDED / "demo" / "runs"
 
 
@@ -97,20 +96,10 @@ class Run:
                 f"run {self.manifest.name!r} has no scalars yet",
                 remedy="Finish it with: deep-potential run RUN.",
             )
-        if not self._is_whole(path):
-            raise CorruptArtifactError(
-                f"{path} is damaged: it is not what its task wrote. Make it anew with: deep-potential run {self.path}"
-            )
-        document = read_json(path)
+        document = read_product(path)
         if not isinstance(document, dict):
             raise CorruptArtifactError(f"{path} is damaged: it does not hold scalars by their names")
         return document
-
-    def _is_whole(self, product: Path) -> bool:
-        """Whether a product is what its task wrote, as far as a finished task has recorded it."""
-        name = str(product.relative_to(self.path))
-        recorded = [read_json(marker) for marker in self.path.glob(f"tasks/*/{DONE_FILE}")]
-        return all(digests[name] == file_digest(product) for digests in recorded if name in digests)
 
 
 def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:

@@ -12,6 +12,7 @@ from core.array_types import PhaseSpace
 from core.diagnostics.star_counts import Slope
 from core.errors import CorruptArtifactError
 from core.runs import artifacts
+from core.runs.seals import read_product
 
 FLOW_SAMPLE = "flow_sample.parquet"
 FLOW_SUMMARY = "flow.json"
@@ -85,7 +86,7 @@ def write_summary(path: Path, summary: FlowSummary) -> None:
 def read_summary(path: Path) -> FlowSummary:
     """The summary that :func:`write_summary` wrote; CorruptArtifactError where it is damaged."""
     try:
-        values = artifacts.read_json(path)
+        values = read_product(path)
         held_out = tuple(float(value) for value in values["held_out_log_df"])
         rejected = {int(entry["flow"]): str(entry["reason"]) for entry in values["rejected"]}
         slopes = tuple(Slope.from_json(entry) for entry in values["log_density_slopes"])

@@ -11,7 +11,7 @@ from core.flow.halves import shortage
 from core.jobs.creation import fit_config
 from core.jobs.launch import launch_detached
 from core.jobs.ownership import request_cancel
-from core.jobs.status import RunStatus, duration, run_status
+from core.jobs.status import GOING, RunStatus, duration, run_status
 from core.phase_space.region import Everything, Region
 from core.runs.registry import Run
 from dashboard.failures import notify
@@ -147,7 +147,7 @@ class Retraining(pn.viewable.Viewer):
     def follow_newest(self) -> None:
         """Show the run that is going on, else the one that is looked at."""
         runs = self.services.runs()
-        going = [run for run in runs if run_status(run).state == "running"]
+        going = [run for run in runs if run_status(run).state in GOING]
         looked_at = [run for run in runs if run.path.name == self.session.run]
         for run in (*going, *looked_at, *runs)[:1]:
             self.monitor.follow(run)
@@ -171,7 +171,7 @@ class _RunRow:
         self.status = status
         manifest = status.run.manifest
         tone = {"done": "good", "running": ""}.get(status.state, "caution")
-        took = duration(status.seconds_taken) if status.seconds_taken and status.state != "running" else "–"
+        took = duration(status.seconds_taken) if status.seconds_taken and status.state not in GOING else "–"
         when = "comes with the program" if status.run.embedded else manifest.created[:16].replace("T", " ")
         cells = (
             ("2 1 160px", f"<strong>{html.escape(manifest.name)}</strong>"),
@@ -193,7 +193,7 @@ class _RunRow:
             actions.append(("Open", lambda event: page.open(run)))
         if state == "done" and (compare := page.with_parent(run)) is not None:
             actions.append(("Compare with parent", lambda event: compare()))
-        if state == "running":
+        if state in GOING:
             actions += [
                 ("Follow", lambda event: page.monitor.follow(run)),
                 ("Cancel", lambda event: request_cancel(run)),

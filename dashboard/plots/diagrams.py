@@ -77,5 +77,7 @@ def task_summary(groups: Sequence[TaskGroup], left_out: Mapping[str, int]) -> st
         elif of:
             named = ", ".join(f"{g.title} ({_detail(g, 0)})" if state == "running" else g.title for g in of)
             sentences.append(f"{state.capitalize()}: {named}.")
+    if told := [group.title for group in groups if any(task.events for task in group.tasks)]:
+        sentences.append(f"Repeated, repaired or delayed, see there: {', '.join(told)}.")
     lost = [f"{left_out[group.key]} of {group.title}" for group in groups if left_out.get(group.key)]
     return " ".join([*sentences, *([f"Left out: {', '.join(lost)}."] if lost else [])])

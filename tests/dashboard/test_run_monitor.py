@@ -9,9 +9,9 @@ from panel.io.state import state
 from small_runs import waiting_run
 
 from core.config import preset
+from core.jobs.events import append_line
 from core.jobs.ownership import CANCEL_FILE, owned, record_state
 from core.jobs.status import run_status
-from core.jobs.task import append_line
 from core.runs.artifacts import write_json
 from dashboard import run_monitor
 from dashboard.plots.palette import DARK

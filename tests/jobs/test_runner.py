@@ -11,7 +11,7 @@ from small_runs import waiting_run
 
 from core.errors import CancelledError, InputError
 from core.jobs import runner
-from core.jobs.cluster import dask_client
+from core.jobs.cluster import Place, dask_client
 from core.jobs.machine import Machine, is_for_accelerator
 from core.jobs.ownership import CANCEL_FILE, recorded_state, request_cancel
 from core.jobs.runner import run_graph
@@ -25,7 +25,7 @@ def run(tmp_path):
     return waiting_run(tmp_path / "runs")
 
 
-def pretended(path, task_id, *needs):
+def pretended(path, task_id, *needs, **how):
     """In place of a task: writes down that it was done, or fails or is told to stop where a file of it says so."""
     run = open_run(path)
     told = run.path / "tasks" / task_id / "SIGNAL"
@@ -55,7 +55,7 @@ def done(run):
 
 
 def test_the_embedded_cluster_works_and_opens_no_port():
-    with dask_client(None, Machine(2)) as client:
+    with dask_client(Place(Machine(2))) as (client, _):
         assert client.gather(client.map(pow, [1, 2, 3], [2, 2, 2], pure=False)) == [1, 4, 9]
         assert [c for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN] == []
 
@@ -63,7 +63,7 @@ def test_the_embedded_cluster_works_and_opens_no_port():
 def test_an_address_that_is_none_is_refused():
     with (
         pytest.raises(InputError, match=r"no Dask scheduler answers at nowhere://x.*leave --scheduler out"),
-        dask_client("nowhere://x", Machine(2)),
+        dask_client(Place(Machine(2), "nowhere://x")),
     ):
         pass
 
@@ -76,7 +76,7 @@ def test_every_task_is_done_after_those_it_needs(run, pretend):
     assert recorded_state(run)["state"] == "done"
 
 
-def overlapping(run_path, task_id, *needs):
+def overlapping(run_path, task_id, *needs, **how):
     """Writes down when it begins and ends."""
     for word in ("begins", "ends"):
         with (Path(run_path) / "overlap.txt").open("a") as file:

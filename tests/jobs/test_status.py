@@ -5,9 +5,9 @@ import json
 import pytest
 from small_runs import waiting_run
 
+from core.jobs.events import append_line
 from core.jobs.ownership import CANCEL_FILE, owned, record_state
 from core.jobs.status import STATES, duration, progress_lines, run_status
-from core.jobs.task import append_line
 from core.runs.artifacts import write_json
 
 FLOWS = "flows-df_seed-00"
