@@ -192,9 +192,8 @@ def _head(status: RunStatus) -> str:
         parts.insert(0, f"about {duration(status.seconds_left)} left")
     elif status.seconds_taken is not None and status.state != "waiting":
         parts.insert(0, f"{duration(status.seconds_taken)}")
-    error = (
-        f'<p class="alert" role="alert">{html.escape(status.error)}</p>' if status.state in ("failed", "paused") else ""
-    )
+    told = status.error if status.state in ("failed", "paused") else ""
+    error = f'<p class="alert" role="alert">{html.escape(told)}</p>' if told else ""
     done = f"width:{100 * status.fraction:.1f}%"
     bar = f'<div class="bar"><div style="{done}"></div></div>'
     return (

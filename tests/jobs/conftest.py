@@ -27,8 +27,9 @@ class Place:
     def catalogue(self) -> Path:
         return self.root / "ball.parquet"
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "HOME": str(self.root),
             "DEEP_POTENTIAL_DATA": str(self.root / "data"),
@@ -36,9 +37,11 @@ class Place:
             "JAX_COMPILATION_CACHE_DIR": str(COMPILED),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "core", *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.started.append(subprocess.Popen(command, cwd=ROOT, env=environment, **pipes))
+        self.started.append(subprocess.Popen(command, cwd=ROOT, env=self.environment, **pipes))
         return self.started[-1]
 
     def call(self, *arguments: object) -> subprocess.CompletedProcess[str]:
