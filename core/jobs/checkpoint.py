@@ -1,7 +1,8 @@
-"""Checkpoints of a training: two generations, each sealed, written in turn.
+"""What a task can go on from: checkpoints of its trainings, and draws that are finished.
 
-A power cut or a damaged file costs one interval, never the training: the newest generation that is whole and belongs to
-the same member is read, else the other, else training starts again.
+Checkpoints come in two generations, each sealed, written in turn. A power cut or a damaged file costs one interval,
+never the training: the newest generation that is whole and belongs to the same member is read, else the other, else
+training starts again.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ import numpy as np
 from core.errors import CorruptArtifactError
 from core.flow.training import Checkpoint
 from core.jobs.events import note
+from core.potential.training import PotentialMember
 from core.runs import artifacts
+from core.runs.products import read_members_in
 from core.runs.trees import from_arrays, to_arrays
 
 GENERATIONS = ("state-A.safetensors", "state-B.safetensors")
@@ -42,6 +45,23 @@ def load_checkpoint(
             phase = int(np.max(arrays[".phase"]))
             return Checkpoint(*from_arrays(arrays, template(phase)))
     return None
+
+
+def finished_draw(directory: Path, number: int) -> Path:
+    """File of a potential that is finished, while others of its task are not."""
+    return directory / f"state-draw-{number:03d}.safetensors"
+
+
+def load_draw(directory: Path, number: int) -> PotentialMember | None:
+    """The finished potential of a draw; None where it has to be fitted, which a damaged one is an event for."""
+    path = finished_draw(directory, number)
+    if not path.is_file():
+        return None
+    try:
+        return read_members_in(path)[1][0]
+    except CorruptArtifactError:
+        note(directory, f"{path.name} is damaged: this draw is fitted again")
+        return None
 
 
 def _next(directory: Path) -> tuple[int, str]:

@@ -1,20 +1,24 @@
 """The stage that fits potentials: each pipeline of :mod:`core.pipelines` changes one thing from fit to fit."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 
 from core.array_types import PerStar
 from core.config import Config
 from core.diagnostics.stationarity import mean_angular_speed
 from core.errors import TrainingError
+from core.flow.training import Checkpoint
+from core.jobs.checkpoint import finished_draw, load_checkpoint, load_draw, save_checkpoint
 from core.jobs.execution import Task
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.pipelines import DF_SEED, RESAMPLED, SOLAR_POSITION, WEAK_FORM
-from core.potential.training import DIRECT_SOLVERS, PotentialMember, fit_network_member
+from core.potential.training import DIRECT_SOLVERS, PotentialMember, fit_network_member, network_template
 from core.potential.weak_form import fit_weak_form, weak_config
 from core.runs import products
 from core.runs.artifacts import write_json
@@ -33,7 +37,7 @@ def fit_potentials(task: Task) -> list[Path]:
             left_out[number] = draw
             continue
         try:
-            members.append(_fitted(task, config, draw, number / len(draws), 1 / len(draws)))
+            members.append(_finished(task, config, number, draw, len(draws)))
         except TrainingError as error:
             left_out[number] = str(error)
             continue
@@ -128,15 +132,33 @@ _DRAWS: Mapping[str, Callable[[Task, Config], _Draws]] = {
 }
 
 
-def _fitted(task: Task, config: Config, draw: _Draw, done: float, share: float) -> PotentialMember:
+def _finished(task: Task, config: Config, number: int, draw: _Draw, draws: int) -> PotentialMember:
+    """The potential of a draw, which is kept while the others are fitted, and read back either way."""
+    if (member := load_draw(task.directory, number)) is not None:
+        return member
+    path = finished_draw(task.directory, number)
+    products.write_potentials(path, config.potential, [_fitted(task, config, number, draw, draws)], None)
+    return products.read_members_in(path)[1][0]
+
+
+def _fitted(task: Task, config: Config, number: int, draw: _Draw, draws: int) -> PotentialMember:
+    done, share = number / draws, 1 / draws
     if fit := DIRECT_SOLVERS.get(config.potential.solver):
         member, _ = fit(
             draw.sample, config.potential, draw.sun, seed=draw.seed, bootstrap=draw.resampled, weights=draw.weights
         )
         task.report(done + share)
         return member
-    for progress, fitted in fit_network_member(draw.sample, config.potential, draw.sun, seed=draw.seed):
+    identity = {"member": number, "seed": draw.seed, "of": task.fingerprint}
+    template = Checkpoint(jnp.zeros((), jnp.int32), {}, network_template(config.potential))
+    found, saved = load_checkpoint(task.directory, identity, lambda phase: template), time.monotonic()
+    resume = None if found is None else found.descent
+    training = fit_network_member(draw.sample, config.potential, draw.sun, seed=draw.seed, resume=resume)
+    for progress, fitted in training:
         part = share * progress.step / progress.steps
         task.report(done + part, step=progress.step, loss=progress.loss, held_out=progress.held_out)
         member = fitted
+        if time.monotonic() - saved > config.jobs.checkpoint_seconds:
+            save_checkpoint(task.directory, identity, template._replace(descent=progress.state))
+            saved = time.monotonic()
     return member

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int
 from core.config import NetworkConfig
 from core.ensemble import median
 from core.errors import TrainingError
-from core.optimization import Descent, Progress
+from core.optimization import Descent, Progress, State
 from core.phase_space.sample import ScoredSample
 from core.potential.fields import laplacian_density
 from core.potential.reference_frame import ReferenceFrame
@@ -197,30 +197,43 @@ def warmed(
     *_, last = descent.run(start, rows[:-held], rows[-held:], key=key)
     speed = beginning.pattern_speed
     turn = speed / SPEED if problem.free_speed and speed is not None and np.isfinite(speed) else 0.0
-    return {"network": last.state.best, "turn": jnp.asarray(turn)} | _drift(problem, beginning.drift)
+    return {"network": last.state.best, "turn": jnp.full((), turn)} | _drift(problem.drifting, beginning.drift)
 
 
-def _drift(problem: NetworkProblem, drift: tuple[float, float, float] | None) -> dict[str, Any]:
+def _drift(drifting: bool, drift: tuple[float, float, float] | None) -> dict[str, Any]:
     """The parameters of u at a ``drift`` [km/s], zero without one; none where u is not fitted."""
-    return {"drift": jnp.asarray(drift or (0.0, 0.0, 0.0)) / DRIFT} if problem.drifting else {}
+    return {"drift": jnp.asarray(drift or (0.0, 0.0, 0.0)) / DRIFT} if drifting else {}
+
+
+def random_parameters(model: NetworkModel, seed: int, *, drifting: bool) -> dict[str, Any]:
+    """The parameters of the network of ``seed`` before its first step, Ω_p and u being zero."""
+    network = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(jax.random.key(seed))))
+    return {"network": network, "turn": jnp.zeros(())} | _drift(drifting, None)
 
 
 def fit_network(
-    problem: NetworkProblem, model: NetworkModel, descent: Descent, seed: int, initial: dict[str, Any] | None = None
+    problem: NetworkProblem,
+    model: NetworkModel,
+    descent: Descent,
+    seed: int,
+    initial: dict[str, Any] | None = None,
+    resume: State | None = None,
 ) -> Iterator[Progress]:
     """Train the network of ``seed`` on the problem, from ``initial`` parameters or random ones; yields reports.
 
-    Raises TrainingError where the network has collapsed: where it explains the stars no better than no force does.
+    It goes on from the state to ``resume``, if there is one, bit for bit. Raises TrainingError where the network has
+    collapsed: where it explains the stars no better than no force does.
     """
     key = jax.random.key(seed)
     if initial is None:
-        network = nnx.state(PotentialNetwork(model.layers, model.hidden, rngs=nnx.Rngs(key)))
-        initial = {"network": network, "turn": jnp.zeros(())} | _drift(problem, None)
-    held_out = jnp.asarray(problem.held_out)
-    for report in descent.run(initial, jnp.asarray(problem.training), held_out, key=key):
+        initial = random_parameters(model, seed, drifting=problem.drifting)
+    held_out, state = jnp.asarray(problem.held_out), resume
+    for report in descent.run(initial, jnp.asarray(problem.training), held_out, key=key, resume=resume):
+        state = report.state
         yield report
     without_force = jax.tree.map(jnp.zeros_like, initial)
-    if not report.state.best_loss < jax.jit(descent.loss)(without_force, held_out, key) - _LEAST_GAIN:
+    assert state is not None
+    if not state.best_loss < jax.jit(descent.loss)(without_force, held_out, key) - _LEAST_GAIN:
         raise TrainingError(
             "the network has collapsed: it explains the stars no better than no force at all; "
             "lower potential.network.l2, or train longer"

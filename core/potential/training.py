@@ -7,6 +7,7 @@ basis, one of the analytic solver draws its points anew; a seed of the network d
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from core import ensemble
 from core.array_types import PerStar
 from core.config import PotentialConfig
 from core.galaxy_config import PARAMETERS
-from core.optimization import Progress
+from core.optimization import Progress, State
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.potential.basis import Basis, LinearModel, LinearState, disc_basis, sphere_basis
@@ -37,6 +38,7 @@ from core.potential.neural import (
     network_pattern_speed,
     network_problem,
     network_state,
+    random_parameters,
     warmed,
     warming_descent,
 )
@@ -213,9 +215,11 @@ def _with_convex_density(sample: ScoredSample, config: PotentialConfig, sun: Sol
 
 
 def fit_network_member(
-    sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, *, seed: int
+    sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, *, seed: int, resume: State | None = None
 ) -> Iterator[tuple[Progress, PotentialMember]]:
     """Train one member of the published network; yields its progress and the member as it stands.
+
+    With the state of an earlier training to ``resume`` it begins with that one's last report.
 
     Of a conditional sample ln n is that of the convex solver: trained together, the descent creeps along the valley in
     which Φ and ln n nearly imitate each other (10 % off in the force after ten times the steps).
@@ -226,14 +230,25 @@ def fit_network_member(
     problem = network_problem(sample, frame, config.network, config.pattern_speed, seed, drifting=config.frees_drift)
     model = NetworkModel(config.network.layers, config.network.hidden)
     initial = None
-    if config.network.warm_start:
+    if config.network.warm_start and resume is None:
         beginning = _convex_beginning(sample, config, sun, seed)
         initial = warmed(problem, model, _warming_descent(model, config.network), beginning, seed)
-    for report in fit_network(problem, model, _network_descent(model, config.network), seed, initial):
+    training = fit_network(problem, model, _network_descent(model, config.network), seed, initial, resume)
+    if resume is not None:
+        loss, steps = float(resume.best_loss), config.network.training.length(len(problem.training))
+        training = chain([Progress(int(resume.step), steps, loss, loss, float(resume.change), resume)], training)
+    for report in training:
         state = network_state(problem, report.state.best)
         speed = network_pattern_speed(problem, state) if frame.rotates else None
         drift = network_drift(problem, report.state.best) or config.fixed_drift
         yield report, PotentialMember(state, speed, drift=drift)
+
+
+def network_template(config: PotentialConfig) -> State:
+    """The state of a training before its first step: the shape into which a stored one is read."""
+    model = NetworkModel(config.network.layers, config.network.hidden)
+    parameters = random_parameters(model, 0, drifting=config.frees_drift)
+    return _network_descent(model, config.network).start(parameters, None)
 
 
 _network_descent, _warming_descent = lru_cache(maxsize=4)(network_descent), lru_cache(maxsize=4)(warming_descent)

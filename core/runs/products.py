@@ -189,10 +189,15 @@ def left_out(products: Path, pipeline: str) -> dict[int, str]:
 
 
 def read_members(products: Path, pipeline: str) -> tuple[PotentialConfig, list[PotentialMember], float | None]:
-    """What :func:`write_potentials` wrote."""
+    """The potentials of a pipeline; UnknownRunError where there are none yet."""
     path = potentials_path(products, pipeline)
     if not path.is_file():
         raise UnknownRunError(f"the run has no potentials of the pipeline {pipeline!r} yet", file=products.parent)
+    return read_members_in(path)
+
+
+def read_members_in(path: Path) -> tuple[PotentialConfig, list[PotentialMember], float | None]:
+    """What :func:`write_potentials` wrote."""
     arrays, metadata = artifacts.read_arrays(path)
     require_schema(path, metadata, POTENTIAL_SCHEMA)
     config = settings.from_dict(Config().potential, metadata["potential"])

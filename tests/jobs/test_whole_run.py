@@ -4,22 +4,27 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from subprocess import CompletedProcess, Popen
-from unittest import mock
 
 import numpy as np
 import psutil
 import pytest
 
-from core.jobs.launch import resume_interrupted
 from core.jobs.ownership import recorded_state, request_cancel
 from core.jobs.status import progress_lines, run_status
 from core.runs.artifacts import file_digest, read_arrays
 from core.runs.registry import Run
 
 FLOWS = "flows-df_seed-00"
+RESUME = """
+from core.jobs.launch import resume_interrupted
+from core.runs.registry import runs_root
+print(*(run.manifest.name for run in resume_interrupted(runs_root())))
+"""
 
 
 @dataclass
@@ -85,9 +90,10 @@ def shoot(run: Run, after: int) -> tuple[int, int]:
 
 
 def resume(place) -> list[str]:
-    """What a server does when it starts."""
-    with mock.patch.dict(os.environ, place.environment):
-        return [run.manifest.name for run in resume_interrupted(place.root / "runs")]
+    """What a server does when it starts, and is not there any more when the run ends."""
+    done = subprocess.run([sys.executable, "-c", RESUME], env=place.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
 def trains(run: Run, member: str, phase: str, offset: int) -> bool:
@@ -135,7 +141,7 @@ def story(place, undisturbed) -> Story:
     told.resumed = resume(place)
     until(lambda: run_status(run).state == "running")
     told.resumed_again = resume(place)
-    until(lambda: run_status(run).state == "done")
+    until(lambda: run_status(run).state == "done", 400)
     return told
 
 
