@@ -67,7 +67,7 @@ DAMAGE = {
     "unsealed scalars a list": (lambda run: (unsealed(run), edit(run.products / SCALARS, lambda d: [d])), {"Ωp"}),
     "no verdict": (lambda r: (unsealed(r), edit(r.products / SCALARS, without("pattern_speed", "verdict"))), {"Ωp"}),
     "no draws": (lambda r: (unsealed(r), edit(r.products / SCALARS, without("pattern_speed", "pipelines"))), {"Ωp"}),
-    "digests cut": (lambda run: (run.path / "tasks" / "scalars" / "DONE").write_text("{"), {"Ωp"}),
+    "digests cut": (lambda run: (run.path / "tasks" / "scalars" / "DONE").write_text("{"), {"Ωp", "flows"}),
     "summary cut": (lambda run: (run.products / FLOW_SUMMARY).write_text("{"), {"flows"}),
     "summary empty": (lambda run: (run.products / FLOW_SUMMARY).write_text("{}"), {"flows"}),
     "summary a list": (lambda run: (run.products / FLOW_SUMMARY).write_text("[1]"), {"flows"}),

@@ -1,0 +1,63 @@
+"""What SLURM is asked for, and the key without which nobody joins a cluster."""
+
+import re
+import shutil
+
+import pytest
+
+from core.errors import ConfigError, InputError
+from core.jobs import slurm
+from core.jobs.credentials import credentials, security_of
+from core.jobs.slurm import cluster_options, read_slurm
+
+
+@pytest.fixture(autouse=True)
+def keys(tmp_path, monkeypatch):
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    monkeypatch.setenv("DEEP_POTENTIAL_TLS", str(tmp_path / "tls"))
+    return tmp_path / "tls"
+
+
+def example():
+    """The file that the module documents."""
+    block = slurm.__doc__.split("FILE.toml, all of it::")[1]
+    return re.sub(r"^ {4}", "", block, flags=re.M)
+
+
+def test_the_documented_example_asks_for_one_gpu_a_job(tmp_path):
+    (tmp_path / "slurm.toml").write_text(example())
+    config = read_slurm(tmp_path / "slurm.toml")
+    options = cluster_options(config)
+    assert (options["queue"], options["account"], config.jobs, options["cores"]) == ("gpu", "galaxy", 4, 8)
+    assert options["job_extra_directives"] == ["--gres=gpu:1", "--exclude=node13", "--qos=long"]
+    assert options["job_script_prologue"] == ["module load cuda"]
+    assert options["worker_extra_args"][:4] == ["--resources", "accelerator=1", "--lifetime", "235m"]
+    assert options["processes"] == 1
+    assert options["security"].require_encryption
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("qeue = 'x'", "Did you mean 'queue'"), ("walltime = '4h'", "not of the form"), ("jobs = 0", "jobs")],
+)
+def test_what_is_no_such_file_is_refused_by_name(text, words, tmp_path):
+    (tmp_path / "slurm.toml").write_text(text)
+    with pytest.raises(ConfigError, match=rf"slurm\.toml.*{words}"):
+        read_slurm(tmp_path / "slurm.toml")
+    with pytest.raises(InputError, match=r"none\.toml: the file cannot be read"):
+        read_slurm(tmp_path / "none.toml")
+
+
+def test_the_key_is_made_once_and_for_its_owner_alone(keys):
+    first = credentials()
+    assert credentials().tls_ca_file == first.tls_ca_file == str(keys / "cert.pem")
+    assert (keys / "key.pem").stat().st_mode & 0o077 == 0
+    assert keys.stat().st_mode & 0o077 == 0
+
+
+def test_an_address_is_tls_unless_it_says_otherwise_which_is_warned_of(caplog):
+    address, security = security_of("node1:8786")
+    assert (address, security.require_encryption) == ("tls://node1:8786", True)
+    assert security_of("tcp://node1:8786") == ("tcp://node1:8786", None)
+    assert "whoever reaches it can run programs as you" in caplog.text
