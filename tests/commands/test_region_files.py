@@ -25,7 +25,7 @@ def write_fits(path):
 
 @pytest.mark.parametrize(("name", "write"), [("mask.json", write_json), ("mask.fits", write_fits)])
 def test_a_mask_in_a_file_narrows_the_fit(name, write, home, stored, command, monkeypatch):
-    monkeypatch.setattr("core.commands.fits.launch_detached", lambda run: None)
+    monkeypatch.setattr("core.commands.fits.launch_detached", lambda run, options: None)
     write(home / name)
     answer = command("fit", "ball", "--region", home / name, "--detach")
     assert answer.code == 0, answer.err

@@ -6,6 +6,7 @@ import pytest
 
 from core.flow.training import Checkpoint
 from core.jobs.checkpoint import GENERATIONS, load_checkpoint, save_checkpoint
+from core.jobs.events import events
 
 IDENTITY = {"member": 1, "seed": 7}
 
@@ -56,6 +57,22 @@ def test_a_damaged_newest_falls_back_to_the_other(saved, tmp_path):
     assert step_of(load(tmp_path)) == 9
     damage(newest)
     assert step_of(load(tmp_path)) == saved - 1
+
+
+def test_no_flipped_byte_and_no_truncation_costs_more_than_a_generation(tmp_path):
+    """At 300 places of the newest file the one before it is used, and the reader of the run is told."""
+    for step in (1, 2):
+        save_checkpoint(tmp_path, IDENTITY, state(step))
+    newest = tmp_path / GENERATIONS[1]
+    content = newest.read_bytes()
+    places = np.linspace(0, len(content) - 1, 200).astype(int)
+    spoilt = [content[:i] + bytes([content[i] ^ 0x10]) + content[i + 1 :] for i in places]
+    spoilt += [content[:i] for i in np.linspace(0, len(content) - 1, 100).astype(int)]
+    for number, damaged in enumerate(spoilt, 1):
+        newest.write_bytes(damaged)
+        assert step_of(load(tmp_path)) == 1
+        assert len(events(tmp_path)) == number
+    assert events(tmp_path)[-1].message == f"checkpoint {newest.name} is damaged: the other one is used"
 
 
 def test_two_damaged_ones_start_the_training_again(tmp_path):

@@ -7,6 +7,7 @@ from small_runs import manifest
 from core.errors import CorruptArtifactError, DeepPotentialError, InputError
 from core.runs import artifacts, star_files
 from core.runs.manifest import read_manifest
+from core.runs.seals import read_product
 
 ARRAYS = {"weights": np.arange(12.0).reshape(3, 4), "bias": np.float32([1.5, -2.5]), "half": np.array([0, 1])}
 METADATA = {"schema": 1, "region": {"kind": "shell"}, "held_out": -14.25, "name": "Ω"}
@@ -24,10 +25,20 @@ def write_stars(path):
     star_files.write_stars(path, np.random.default_rng(1).normal(size=(50, 6)))
 
 
+def write_product(path):
+    """A JSON document among the products of a run, of which the end of its task left the digest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    marker = path.parent.parent / "tasks" / "scalars" / "DONE"
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    artifacts.write_json(path, {"value": 28.5, "words": "constrained"})
+    artifacts.write_json(marker, {str(path.relative_to(path.parent.parent)): artifacts.file_digest(path)})
+
+
 SEALED = {
     "arrays.safetensors": (write_arrays, artifacts.read_arrays),
     "run.json": (write_run, read_manifest),
     "stars.parquet": (write_stars, star_files.read_stars),
+    "scalars.json": (write_product, read_product),
 }
 
 
