@@ -25,6 +25,7 @@ from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit
 from core.jobs.launch import launch_detached
+from core.jobs.status import GOING, run_status
 from core.phase_space.region import Everything, Region
 from core.phase_space.solar_position import SolarPosition
 from core.runs import readings
@@ -44,6 +45,7 @@ class Services:
         self._cache = BoundedCache(2**30)
         self._selections = BoundedCache(2**27, most=64)
         self._runs: dict[Path, Run] = {}
+        self._started: dict[Hashable, Run] = {}
 
     def runs(self) -> list[Run]:
         """All runs, newest first, the demonstration last; a run once opened keeps its opened products."""
@@ -105,7 +107,13 @@ class Services:
     def start_fit(
         self, catalogue: Catalogue, config: Config, *, preset: str, region: Region, name: str, parent: str | None = None
     ) -> Run:
-        """Create a run and start its runner as a process that outlives this server."""
+        """Create a run and start its runner as a process that outlives this server.
+
+        Asked again for a fit that has just been started, as by a double click, it gives that one.
+        """
+        asked = (catalogue.id, config, region, name, parent)
+        if (going := self._started.get(asked)) is not None and run_status(going).state in ("waiting", *GOING):
+            return going
         run = create_fit(
             catalogue,
             config,
@@ -117,6 +125,7 @@ class Services:
             command=["dashboard"],
         )
         launch_detached(run)
+        self._started[asked] = run
         return run
 
     def slicer(self, run: Run) -> Slicer:

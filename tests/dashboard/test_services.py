@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_runs import ball, waiting_run
+from small_runs import TINY, ball, waiting_run
 
 from core.catalog import resolve
+from core.config import preset
 from core.errors import CorruptArtifactError, UnknownRunError
+from core.jobs.ownership import record_state
 from core.phase_space.region import Everything, Expression, Polygon, Shell
 from core.phase_space.solar_position import SolarPosition
 from core.runs.star_files import FLOW_SAMPLE, read_stars
@@ -62,6 +64,18 @@ def test_columns_are_those_of_the_runs_own_solar_position(services, finished_run
     moved = dataclasses.replace(run.manifest.config, solar=SolarPosition(R0=7.5))
     other = waiting_run(services.root, "moved", "20260102-000000-0000", config=moved, **same)
     np.testing.assert_allclose(services.data(run).column("R") - services.data(other).column("R"), 0.777, atol=0.02)
+
+
+def test_ten_clicks_start_one_fit(services, monkeypatch):
+    launched = []
+    monkeypatch.setattr("dashboard.services.launch_detached", launched.append)
+    stars, config = ball(services.store.root), preset("quick", TINY)
+    asked = {"preset": "quick", "region": Everything(), "name": "ball"}
+    runs = [services.start_fit(stars, config, **asked) for _ in range(10)]
+    assert len(launched) == len({run.id for run in runs}) == len(services.runs()) == 1
+    assert services.start_fit(stars, config, **{**asked, "name": "other"}) not in runs
+    record_state(runs[0], "done")
+    assert services.start_fit(stars, config, **asked) not in runs
 
 
 def test_a_run_is_opened_once_and_found_by_directory_and_id(services, finished_run):
