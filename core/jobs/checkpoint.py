@@ -16,6 +16,7 @@ from core.flow.training import Checkpoint
 from core.jobs.events import note
 from core.potential.training import PotentialMember
 from core.runs import artifacts
+from core.runs.artifacts import file_digest
 from core.runs.products import read_members_in
 from core.runs.trees import from_arrays, to_arrays
 
@@ -47,14 +48,13 @@ def load_checkpoint(
     return None
 
 
-def finished_draw(directory: Path, number: int) -> Path:
-    """File of a potential that is finished, while others of its task are not."""
-    return directory / f"state-draw-{number:03d}.safetensors"
+def finished_draw(directory: Path, number: int, source: Path) -> Path:
+    """File of a potential that is finished, while others of its task are not; it was fitted to ``source`` as it is."""
+    return directory / f"state-draw-{number:03d}-{file_digest(source)[:12]}.safetensors"
 
 
-def load_draw(directory: Path, number: int) -> PotentialMember | None:
-    """The finished potential of a draw; None where it has to be fitted, which a damaged one is an event for."""
-    path = finished_draw(directory, number)
+def load_draw(directory: Path, path: Path) -> PotentialMember | None:
+    """The finished potential in a file; None where it has to be fitted, which a damaged one is an event for."""
     if not path.is_file():
         return None
     try:

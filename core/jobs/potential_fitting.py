@@ -134,14 +134,16 @@ _DRAWS: Mapping[str, Callable[[Task, Config], _Draws]] = {
 
 def _finished(task: Task, config: Config, number: int, draw: _Draw, draws: int) -> PotentialMember:
     """The potential of a draw, which is kept while the others are fitted, and read back either way."""
-    if (member := load_draw(task.directory, number)) is not None:
+    pipeline, flows = task.spec.parameters["pipeline"], task.spec.parameters["flows"]
+    source = products.scored_path(task.run.products, flows, number if pipeline in RESAMPLED else None)
+    path = finished_draw(task.directory, number, source)
+    if (member := load_draw(task.directory, path)) is not None:
         return member
-    path = finished_draw(task.directory, number)
-    products.write_potentials(path, config.potential, [_fitted(task, config, number, draw, draws)], None)
+    products.write_potentials(path, config.potential, [_fitted(task, config, path.stem, number, draw, draws)], None)
     return products.read_members_in(path)[1][0]
 
 
-def _fitted(task: Task, config: Config, number: int, draw: _Draw, draws: int) -> PotentialMember:
+def _fitted(task: Task, config: Config, name: str, number: int, draw: _Draw, draws: int) -> PotentialMember:
     done, share = number / draws, 1 / draws
     if fit := DIRECT_SOLVERS.get(config.potential.solver):
         member, _ = fit(
@@ -149,7 +151,7 @@ def _fitted(task: Task, config: Config, number: int, draw: _Draw, draws: int) ->
         )
         task.report(done + share)
         return member
-    identity = {"member": number, "seed": draw.seed, "of": task.fingerprint}
+    identity = {"member": name, "seed": draw.seed, "of": task.fingerprint}
     template = Checkpoint(jnp.zeros((), jnp.int32), {}, network_template(config.potential))
     found, saved = load_checkpoint(task.directory, identity, lambda phase: template), time.monotonic()
     resume = None if found is None else found.descent

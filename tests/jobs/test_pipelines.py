@@ -48,6 +48,8 @@ def task_of(run: Run, name: str) -> Task:
 def perform(run: Run, *names: str) -> None:
     for name in names:
         STAGES[run.manifest.task(name).kind](task_of(run, name))
+        for state in (run.path / "tasks" / name).glob("state-*"):  # as at the end of a task
+            state.unlink()
 
 
 @pytest.fixture(scope="module")

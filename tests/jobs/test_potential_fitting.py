@@ -89,7 +89,10 @@ def test_a_damaged_draw_is_fitted_again_and_said_to_be(make, solver, monkeypatch
     task = make("run", Story())
     (whole,) = fit_potentials(task)
     digest = file_digest(whole)
-    draw = potential_fitting.finished_draw(task.directory, 1)
+    source = scored_path(task.run.products, "df_seed")
+    draw = potential_fitting.finished_draw(task.directory, 1, source)
     draw.write_bytes(draw.read_bytes()[:-1] + b"!")
     assert file_digest(fit_potentials(task)[0]) == digest
     assert [e.message for e in events(task.directory)] == [f"{draw.name} is damaged: this draw is fitted again"]
+    source.write_bytes(source.read_bytes()[:-1] + b"!")
+    assert not potential_fitting.finished_draw(task.directory, 1, source).exists()  # of other points it says nothing
