@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.catalog.metadata import PARQUET_KEY, decode_metadata
-from core.catalog.tables.table import CHUNK_ROWS, Chunk, Table, check_memory, not_numbers, truncated
+from core.catalog.tables.table import CHUNK_ROWS, Chunk, Table, check_expansion, check_memory, not_numbers, truncated
 from core.catalog.tables.text import units_of_yaml
 
 _ASTROPY_KEY = b"table_meta_yaml"
@@ -27,6 +27,7 @@ def open_parquet(stream: BinaryIO, file: Path) -> Table:
     written = header.get(PARQUET_KEY)
 
     def chunks(names: Sequence[str], integers: Set[str]) -> Iterator[Chunk]:
+        check_expansion(file, 8 * len(names) * parquet.metadata.num_rows)
         # of one row group at a time these columns are in memory
         check_memory(file, max((_bytes(parquet, i, names) for i in range(parquet.num_row_groups)), default=0))
         try:
