@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-
 _MOST_NAMES = 40
 """More than these are a wall of words."""
 

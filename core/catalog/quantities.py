@@ -84,9 +84,7 @@ _SKY = (
         high=_FASTEST_ON_THE_SKY,
     ),
     Quantity("pmra_error", "mas/yr", ("e_pmra", "pm_ra_error", "pmra_err")),
-    Quantity(
-        "pmdec", "mas/yr", ("pmde", "pm_dec", "pm_de"), low=-_FASTEST_ON_THE_SKY, high=_FASTEST_ON_THE_SKY
-    ),
+    Quantity("pmdec", "mas/yr", ("pmde", "pm_dec", "pm_de"), low=-_FASTEST_ON_THE_SKY, high=_FASTEST_ON_THE_SKY),
     Quantity("pmdec_error", "mas/yr", ("e_pmde", "pm_dec_error", "pmdec_err", "e_pmdec")),
     Quantity(
         "radial_velocity",

@@ -63,7 +63,7 @@ class Ended:
     ("ended", "words"),
     [
         (Ended(-signal.SIGSEGV), "a library crashed over it (SIGSEGV)"),
-        (Ended(-signal.SIGXCPU), "more than 120 s of processor time"),
+        (Ended(-signal.SIGXCPU), "it took more than 120 s of processor time"),
         (Ended(1, err="Traceback\nImportError: libhdf5"), "the process that read it failed (ImportError: libhdf5)"),
     ],
 )

@@ -73,11 +73,7 @@ def open_table(path: str | Path, table: str | int | None = None) -> Iterator[Tab
                 stream = stack.enter_context(_unpacked(file, Path(folder)).open("rb"))
                 kind = _kind(stream, file)
         except OSError as error:
-            raise CatalogError(
-                f"the file cannot be read: {error.strerror or error}",
-                file=file,
-                remedy="Check its permissions and the disk.",
-            ) from error
+            raise _closed(file, error) from error
         yield _open(kind, stream, file, table, stack)
 
 
@@ -105,6 +101,8 @@ def local_file(path: str | Path) -> Path:
     file = Path(path)
     try:
         mode = file.stat().st_mode
+    except PermissionError as error:
+        raise _closed(file, error) from error
     except (OSError, ValueError) as error:
         raise _not_there(file) from error
     if stat.S_ISDIR(mode):
@@ -112,6 +110,12 @@ def local_file(path: str | Path) -> Path:
     if not stat.S_ISREG(mode):
         raise CatalogError("this is not a regular file", file=file, remedy="Give a file on disk.")
     return file
+
+
+def _closed(file: Path, error: OSError) -> CatalogError:
+    return CatalogError(
+        f"the file cannot be read: {error.strerror or error}", file=file, remedy="Check its permissions and the disk."
+    )
 
 
 def _not_there(file: Path) -> CatalogError:
@@ -165,7 +169,9 @@ def _kind_of_text(head: bytes, file: Path) -> str:
     is_text = first.isascii() and first.decode().isprintable()
     if promised or (b"\0" in head and not is_text):
         seems = f"; it seems to be text and starts with {first[:24].decode()!r}" if is_text else ""
-        rename = "If it is a table in text form, let its name end with .csv." if is_text else f"Readable are {READABLE}."
+        rename = (
+            "If it is a table in text form, let its name end with .csv." if is_text else f"Readable are {READABLE}."
+        )
         raise CatalogError(f"this is not {promised or 'a table'}{seems}", file=file, remedy=rename)
     if b"\0" in head:
         raise CatalogError(
