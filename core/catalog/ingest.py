@@ -57,7 +57,7 @@ def ingest(
         ) from error
     return store.add(
         columns,
-        name=name or _usable(metadata.get("name") or Path(file.name.removesuffix(".gz")).stem),
+        name=name or usable_name(metadata.get("name") or Path(file.name.removesuffix(".gz")).stem),
         region=selection.region,
         frame=metadata.get("frame", "rotating"),
         synthetic=metadata.get("synthetic", False),
@@ -113,7 +113,7 @@ def _advice(selection: Selection, cut_flow: CutFlow) -> str:
     return "Check the columns, their units and the volume."
 
 
-def _usable(name: str) -> str:
+def usable_name(name: str) -> str:
     """The nearest thing to ``name`` that can name a catalogue."""
     return "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)[:LONGEST_NAME].strip() or "stars"
 

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/ingest.py --stars 5600000 --kinds fits parquet csv
 
-Ten columns of random numbers, seven of 8 bytes and three of 4: 68 bytes a star. Each file is read by a process of its own,
+Ten columns of random numbers, seven of 8 bytes and three of 4: 68 bytes a star. Each file is read by its own process,
 as the command line does it; its peak memory is compared with the raw numbers. Opening again is a process that finds the
 catalogue and sums a column; private memory is what that process holds that no other may share.
 """

@@ -1,6 +1,6 @@
-"""The 53 kinds of bad input: one message each with file, place, reason and remedy, exit code 2, and nothing left behind.
+"""The 53 kinds of bad input: one message each with file, place, reason and remedy, exit code 2, nothing left behind.
 
-What is no mistake (big-endian columns, a byte order mark) is read as it is meant, and stars that lack a value are counted.
+What is no mistake (big-endian columns, a byte order mark) is read as it is meant; stars that lack a value are counted.
 """
 
 import os
