@@ -41,7 +41,7 @@ class Sender:
     def head(self, size):
         """The start of a request that sends a file of this size."""
         lines = ["POST /upload HTTP/1.1", f"Origin: {self.origin}", f"{HEADER}: s.csv", f"Content-Length: {size}"]
-        return "\r\n".join([*lines, "Host: x", "", ""]).encode()
+        return "\r\n".join([*lines, f"Host: 127.0.0.1:{self.port}", "", ""]).encode()
 
 
 @pytest.fixture
