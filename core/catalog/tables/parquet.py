@@ -19,7 +19,9 @@ _ASTROPY_KEY = b"table_meta_yaml"
 def open_parquet(stream: BinaryIO, file: Path) -> Table:
     """The table of a parquet file, its pages checked against their checksums where it has them."""
     try:
-        parquet = pq.ParquetFile(stream, page_checksum_verification=True)
+        # read as it is asked for: by default whole row groups wait in memory, a catalogue's size more
+        lean = {"pre_buffer": False, "buffer_size": 1 << 20}
+        parquet = pq.ParquetFile(stream, page_checksum_verification=True, **lean)
         schema = parquet.schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
         raise truncated(file, f"its footer cannot be read ({error})") from error
@@ -31,7 +33,7 @@ def open_parquet(stream: BinaryIO, file: Path) -> Table:
         # of one row group at a time these columns are in memory
         check_memory(file, max((_bytes(parquet, i, names) for i in range(parquet.num_row_groups)), default=0))
         try:
-            for batch in parquet.iter_batches(CHUNK_ROWS, columns=list(names)):
+            for batch in parquet.iter_batches(CHUNK_ROWS, columns=list(names), use_threads=False):
                 yield {name: _numbers(batch.column(name), file, name) for name in names}
         except (pa.ArrowException, OSError) as error:
             raise truncated(file, f"its pages cannot be read ({error})") from error
