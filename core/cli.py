@@ -8,7 +8,6 @@ import secrets
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -18,8 +17,7 @@ from core.commands.fits import cancel, fit, run, status
 from core.commands.results import evaluate, report, sample, scalars
 from core.commands.service import demo, doctor, serve
 from core.errors import CancelledError, DeepPotentialError
-
-ERROR_LOG = Path.home() / ".deep-potential" / "errors.log"
+from core.log import log_file, write_record
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,22 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
     except Exception as error:  # noqa: BLE001  (one of the three catch sites: the traceback goes into the log)
-        click.echo(f"Error: {type(error).__name__}: {error}\n{_logged()}", err=True)
+        click.echo(f"Error: {type(error).__name__}: {error}\n{_logged(error)}", err=True)
         return 1
     return 0
 
 
-def _logged() -> str:
-    """Write the traceback of the exception being handled into the log; says where it is."""
+def _logged(error: Exception) -> str:
+    """Write the traceback into the log; says where it is."""
     error_id = secrets.token_hex(4)
-    text = f"--- {error_id} {' '.join(sys.argv)}\n{traceback.format_exc()}"
     try:
-        ERROR_LOG.parent.mkdir(exist_ok=True)
-        with ERROR_LOG.open("a", encoding="utf-8") as log:
-            log.write(text)
+        write_record(log_file(), error, id=error_id, command=sys.argv, message=str(error))
     except OSError:
-        return text
-    return f"Error id {error_id}; the traceback is in {ERROR_LOG}"
+        return "".join(traceback.format_exception(error))
+    return f"Error id {error_id}; the traceback is in {log_file()}"
 
 
 if __name__ == "__main__":

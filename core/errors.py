@@ -4,8 +4,12 @@ Messages name the file, the column or key, the reason and the remedy (INTERFACES
 """
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+
+_MOST_NAMES = 40
+"""More than these are a wall of words."""
 
 
 class DeepPotentialError(Exception):
@@ -33,7 +37,12 @@ class InputError(DeepPotentialError):
         self.reason, self.remedy, self.file, self.column = reason, remedy, file, column
         where = [str(part) for part in (file, f"column {column!r}" if column else None) if part]
         message = ": ".join([*where, reason])
-        super().__init__(f"{message}. {remedy}" if remedy else message)
+        super().__init__(_visible(f"{message}. {remedy}" if remedy else message))
+
+
+def _visible(text: str) -> str:
+    """``text`` with control characters, which a file may hold to confuse a terminal, as their escapes."""
+    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text)
 
 
 class CatalogError(InputError):
@@ -80,4 +89,6 @@ def suggestion(word: str, known: Iterable[str]) -> str | None:
         # Names may differ in case alone, as r and R do.
         alike = [name for name in names if name.lower() == close[0]]
         return f"Did you mean {' or '.join(map(repr, alike))}?"
+    if len(names) > _MOST_NAMES:
+        return f"Known are {len(names)} names, such as {', '.join(names[:: len(names) // 4][:4])}."
     return f"Known are: {', '.join(names)}." if names else None

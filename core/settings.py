@@ -184,9 +184,15 @@ def parse_assignment(text: str) -> tuple[str, str]:
 def from_toml(default: Section, text: str) -> Section:
     """``default`` with the values of a TOML document; ConfigError names the line where it is malformed."""
     try:
-        return from_dict(default, tomllib.loads(text))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the configuration is not TOML: {error}") from error
+    if "schema" in values:
+        raise ConfigError(
+            f"it is written for schema {values['schema']!r}, which this version does not know",
+            remedy="Update this program, or remove the line and check each setting.",
+        )
+    return from_dict(default, values)
 
 
 def to_toml(config: Any) -> str:

@@ -6,12 +6,21 @@ Nothing is swallowed: an error that is not ours goes to the log with its traceba
 import html
 import logging
 import secrets
+from pathlib import Path
 
 import panel as pn
 
 from core.errors import DeepPotentialError
+from core.log import RecordHandler
 
 log = logging.getLogger("deep_potential.dashboard")
+
+
+def keep_log(file: Path) -> None:
+    """From now on write what goes wrong into ``file`` as well, where its traceback is found by its id."""
+    if not any(isinstance(handler, RecordHandler) for handler in log.handlers):
+        log.addHandler(RecordHandler(file))
+        log.addHandler(logging.StreamHandler())  # and where the server's other words go
 
 
 def words(error: BaseException) -> str:
@@ -19,7 +28,7 @@ def words(error: BaseException) -> str:
     if isinstance(error, DeepPotentialError):
         return str(error)
     error_id = secrets.token_hex(4)
-    log.error("error %s", error_id, exc_info=error)
+    log.error("error %s", error_id, exc_info=error, extra={"error_id": error_id})
     return f"Something went wrong that should not have. Its traceback is in the server's log under {error_id}."
 
 

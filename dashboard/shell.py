@@ -16,8 +16,9 @@ from panel.viewable import Viewable
 from core.catalog.store import CatalogueStore
 from core.jobs.launch import resume_interrupted
 from core.jobs.status import GOING, run_status
+from core.log import log_file
 from core.runs.registry import Run, runs_root
-from dashboard.failures import alert, notify
+from dashboard.failures import alert, keep_log, notify
 from dashboard.guide import GUIDE
 from dashboard.pages.compare import Compare
 from dashboard.pages.flow_quality import FlowQuality
@@ -31,6 +32,7 @@ from dashboard.run_picker import RunPicker
 from dashboard.services import Services
 from dashboard.session import PAGES, Session
 from dashboard.subsets import SubsetPicker
+from dashboard.visitors import refused
 from dashboard.widgets import caption
 
 ASSETS = Path(__file__).parent / "assets"
@@ -48,6 +50,7 @@ def services() -> Services:
     """The one instance of this server process."""
     # Whenever a page is closed Panel collects garbage: it need not look at all that was imported.
     gc.freeze()
+    keep_log(log_file())
     resume_interrupted(runs_root())
     return Services(runs_root(), CatalogueStore.default())
 
@@ -58,6 +61,8 @@ def build() -> pn.Template:
         design=Calm, notifications=True, exception_handler=notify, reconnect=True, disconnect_notification=LOST
     )
     _serve_style_sheets_here()
+    if (stranger := refused()) is not None:
+        return stranger
     session = Session()
     if pn.state.location is not None:
         pn.state.location.sync(session, Session.in_address(), on_error=session.take)

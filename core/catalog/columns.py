@@ -58,6 +58,11 @@ def _column(table: Table, recipe: Recipe, quantity: Quantity) -> str | None:
     return None
 
 
+def has_quantity(table: Table, name: str) -> bool:
+    """Whether a column of the table is called as the quantity, or as one of its aliases."""
+    return bool({plain(column) for column in table.names} & {name, *QUANTITIES[name].aliases})
+
+
 def find_column(table: Table, name: str) -> str:
     """The column of the table that answers to ``name``; CatalogError with the nearest one where none does."""
     if table.names.count(name) == 1:
@@ -150,7 +155,7 @@ def measured(chunk: Chunk, match: Match, table: Table, first_row: int) -> np.nda
     came as a number too large to be exact.
     """
     if match.quantity.is_integer:
-        return _identifiers(chunk, match, table)
+        return _identifiers(chunk, match, table, first_row)
     values = numbers(chunk, match.column)
     absent = ~(np.abs(values) < LARGEST)
     for sentinel in SENTINELS:
@@ -163,7 +168,7 @@ def measured(chunk: Chunk, match: Match, table: Table, first_row: int) -> np.nda
     return values
 
 
-def _identifiers(chunk: Chunk, match: Match, table: Table) -> np.ndarray:
+def _identifiers(chunk: Chunk, match: Match, table: Table, first_row: int) -> np.ndarray:
     values = chunk[match.column]
     missing = np.ma.getmaskarray(values)
     values = np.asarray(np.ma.getdata(values))
@@ -171,9 +176,12 @@ def _identifiers(chunk: Chunk, match: Match, table: Table) -> np.ndarray:
         missing = missing | ~np.isfinite(values)
         values = np.where(missing, 0, values)
         exact = 2 ** (np.finfo(values.dtype).nmant + 1)
-        if np.any(np.abs(values) > exact) or np.any(values != np.floor(values)):
+        lost = (np.abs(values) > exact) | (values != np.floor(values))
+        if lost.any():
+            row = int(np.argmax(lost))
             raise CatalogError(
-                "its identifiers are floating-point numbers and have lost digits",
+                f"row {first_row + row + 1}: the identifier {values[row]:.17g} is a floating-point number and has "
+                "lost digits",
                 file=table.file,
                 column=match.column,
                 remedy=f'Write integers, or leave it out in a recipe: [columns] {match.quantity.name} = "".',
@@ -191,7 +199,7 @@ def _check_range(values: np.ndarray, match: Match, table: Table, first_row: int)
     if outside.any():
         row = int(np.argmax(outside))
         raise CatalogError(
-            f"row {first_row + row + 1}: {values[row]:g} {quantity.unit} is outside "
+            f"row {first_row + row + 1}: {f'{values[row]:g} {quantity.unit}'.strip()} is outside "
             f"{quantity.low:g} to {quantity.high:g}",
             file=table.file,
             column=match.column,

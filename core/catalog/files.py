@@ -89,4 +89,5 @@ def _write_fits(stream: Any, columns: Mapping[str, np.ndarray], metadata: str) -
     ]
     hdu = fits.BinTableHDU.from_columns(made)
     hdu.header[FITS_KEYWORD] = metadata
+    hdu.add_datasum(when="")  # the time would make two files of the same stars different
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)

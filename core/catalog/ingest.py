@@ -1,12 +1,14 @@
 """From a file to a stored catalogue: open it, choose the stars, turn them into phase space, store them."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from core.catalog.cuts import CutFlow, grouped
+from core.catalog.cuts import CutFlow
+from core.catalog.plausibility import check_plausible, check_present
 from core.catalog.recipe import Recipe, load_recipe
 from core.catalog.selection import Selection, plan_selection
 from core.catalog.store import LONGEST_NAME, Catalogue, CatalogueStore, checked_name
@@ -35,11 +37,14 @@ def ingest(
     if name is not None:
         checked_name(name)
     try:
+        before = file.stat()
         with open_table(file, chosen.table) as table:
             selection = plan_selection(table, chosen)
             columns, cut_flow = read_selected(selection)
+            check_plausible(selection, columns)
             metadata = table.metadata or {}
         digest = _sha256(file)
+        _check_unchanged(file, before)
     except OSError as error:
         raise CatalogError(
             f"it cannot be read to its end: {error.strerror or error}",
@@ -48,11 +53,11 @@ def ingest(
         ) from error
     except MemoryError as error:
         raise CatalogError(
-            "it does not fit in the memory of this machine", file=file, remedy="Split the file."
+            "it does not fit in the memory that is there for it", file=file, remedy="Split the file."
         ) from error
     return store.add(
         columns,
-        name=name or _usable(metadata.get("name") or Path(file.name.removesuffix(".gz")).stem),
+        name=name or usable_name(metadata.get("name") or Path(file.name.removesuffix(".gz")).stem),
         region=selection.region,
         frame=metadata.get("frame", "rotating"),
         synthetic=metadata.get("synthetic", False),
@@ -84,6 +89,7 @@ def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]
         raise CatalogError("it has column names and no rows", file=table.file, remedy="Check the query or the export.")
     cut_flow = selection.cut_flow(totals.tolist())
     if cut_flow.survivors == 0:
+        check_present(selection)
         raise CatalogError(
             f"no star is left after {cut_flow.last_blow().label!r} ({cut_flow})",
             file=table.file,
@@ -98,17 +104,26 @@ def _joined(parts: Iterable[dict[str, np.ndarray]], name: str) -> np.ndarray:
 
 
 def _advice(selection: Selection, cut_flow: CutFlow) -> str:
-    label, read = cut_flow.last_blow().label, cut_flow.steps[0].survivors or 0
-    if label == "radial velocity present":
-        return f"None of the {grouped(read)} rows is complete; query Gaia with radial_velocity IS NOT NULL."
+    label = cut_flow.last_blow().label
     if label in (c.name for c in selection.recipe.cuts):
-        return "Relax this cut in the recipe."
+        return "Relax this cut in the recipe, or check the units of its columns."
+    if label == f"{selection.depth} > 0":
+        column = selection.matches[selection.depth].column
+        return f"All values of {column!r} are zero, negative or absurdly small: check the column."
     return "Check the columns, their units and the volume."
 
 
-def _usable(name: str) -> str:
+def usable_name(name: str) -> str:
     """The nearest thing to ``name`` that can name a catalogue."""
     return "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)[:LONGEST_NAME].strip() or "stars"
+
+
+def _check_unchanged(file: Path, before: os.stat_result) -> None:
+    after = file.stat()
+    if (after.st_size, after.st_mtime_ns, after.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino):
+        raise CatalogError(
+            "the file was changed while it was read", file=file, remedy="Wait until it is complete, and try again."
+        )
 
 
 def _sha256(file: Path) -> str:

@@ -18,6 +18,11 @@ SENTINELS = (-99.0, -999.0, -9999.0)
 
 LARGEST = 1e20
 
+_LIGHT = 299_792.458
+"""Nothing moves faster [km/s]."""
+_FASTEST_ON_THE_SKY = 1e6
+"""A hundred times Barnard's star [mas/yr]: what is beyond is in another unit, or no measurement."""
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -71,14 +76,22 @@ _SKY = (
     Quantity("parallax_error", "mas", ("e_plx", "plx_error", "plx_err", "parallax_err", "e_parallax")),
     Quantity("distance", "kpc", ("dist",)),
     Quantity("distance_error", "kpc", ("dist_error", "distance_err", "e_distance", "e_dist")),
-    Quantity("pmra", "mas/yr", ("pm_ra", "pmra_cosdec", "pm_ra_cosdec")),
+    Quantity(
+        "pmra",
+        "mas/yr",
+        ("pm_ra", "pmra_cosdec", "pm_ra_cosdec"),
+        low=-_FASTEST_ON_THE_SKY,
+        high=_FASTEST_ON_THE_SKY,
+    ),
     Quantity("pmra_error", "mas/yr", ("e_pmra", "pm_ra_error", "pmra_err")),
-    Quantity("pmdec", "mas/yr", ("pmde", "pm_dec", "pm_de")),
+    Quantity("pmdec", "mas/yr", ("pmde", "pm_dec", "pm_de"), low=-_FASTEST_ON_THE_SKY, high=_FASTEST_ON_THE_SKY),
     Quantity("pmdec_error", "mas/yr", ("e_pmde", "pm_dec_error", "pmdec_err", "e_pmdec")),
     Quantity(
         "radial_velocity",
         "km/s",
         ("dr2_radial_velocity", "rv", "vlos", "vrad", "rvel", "hrv", "rad_vel", "v_los"),
+        low=-_LIGHT,
+        high=_LIGHT,
     ),
     Quantity(
         "radial_velocity_error",
@@ -116,14 +129,17 @@ _LABELS = (
     Quantity("group", "", ("orbit", "orbit_id"), np.int64),
     Quantity("selection_weight"),
 )
-_LIGHT = (
+_PHOTOMETRY = (
     Quantity("phot_g_mean_mag", "mag", ("gmag", "g_mag", "phot_g")),
     Quantity("phot_bp_mean_mag", "mag", ("bpmag", "bp_mag", "phot_bp")),
     Quantity("phot_rp_mean_mag", "mag", ("rpmag", "rp_mag", "phot_rp")),
     Quantity("bp_rp", "mag", ("bprp", "bp_rp_color")),
     Quantity("ruwe"),
 )
-_PHASE_SPACE = tuple(Quantity(name, "km/s" if name.startswith("v") else "kpc") for name in CARTESIAN)
+_PHASE_SPACE = (
+    *(Quantity(name, "kpc") for name in CARTESIAN[:3]),
+    *(Quantity(name, "km/s", low=-_LIGHT, high=_LIGHT) for name in CARTESIAN[3:]),
+)
 
 QUANTITIES: Mapping[str, Quantity] = {
     q.name: q
@@ -132,6 +148,6 @@ QUANTITIES: Mapping[str, Quantity] = {
         *_LABELS,
         *_SKY,
         *(Quantity(name, low=-1.0, high=1.0) for name in CORRELATIONS),
-        *_LIGHT,
+        *_PHOTOMETRY,
     )
 }

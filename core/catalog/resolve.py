@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from core.catalog.catalogue import Catalogue
+from core.catalog.guarded import read_guarded
 from core.catalog.ingest import ingest
 from core.catalog.store import EMBEDDED, CatalogueStore, UnknownCatalogueError
 
@@ -37,5 +38,5 @@ def open_catalogue(id_or_name: str, store: CatalogueStore | None = None) -> Cata
 def resolve_catalogue(text: str) -> Catalogue:
     """The catalogue that a command's argument names; a file is ingested first."""
     if Path(text).is_file():
-        return ingest(text)
+        return read_guarded(text)
     return open_catalogue(text)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from core.array_types import Mask, PhaseSpace
 from core.catalog.astrometry import phase_space_of
-from core.catalog.columns import Match, find_column, match_columns, measured, numbers, plain
+from core.catalog.columns import Match, find_column, has_quantity, match_columns, measured, numbers, plain
 from core.catalog.cuts import Cut, CutFlow, CutStep, nearest
 from core.catalog.metadata import region_of
 from core.catalog.quantities import CARTESIAN, QUANTITIES
@@ -59,6 +59,11 @@ class Selection:
             if name not in CARTESIAN:
                 kept[name] = value[alive].astype(QUANTITIES[name].dtype)
         return kept, counts
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """The quantities that tell where a star is and how it moves."""
+        return _required(self.recipe)
 
     @property
     def depth(self) -> str:
@@ -136,12 +141,13 @@ def plan_selection(table: Table, recipe: Recipe) -> Selection:
     matches = match_columns(table, recipe, _wanted(table, recipe))
     for name in _required(recipe):
         if name not in matches:
-            raise CatalogError(
-                "the file has no such column",
-                file=table.file,
-                column=name,
-                remedy=f'{nearest(name, table.names)} Name it in a recipe: [columns] {name} = "…".',
-            )
+            # a column that is already understood as another quantity is not this one misspelt
+            others = set(table.names) - {match.column for match in matches.values()}
+            listed = nearest(name, others) if others else nearest("", table.names)
+            remedy = f'{listed} Name it in a recipe: [columns] {name} = "…".'
+            if name == "parallax" and has_quantity(table, "distance"):
+                remedy = "It has distances: use them with a recipe that says distance.method = 'column' and their unit."
+            raise CatalogError("the file has no such column", file=table.file, column=name, remedy=remedy)
     extra, missing = _columns_of_cuts(table, recipe, matches)
     region = region_of(table.metadata or {}, table.file)
     if recipe.volume and recipe.volume != region:

@@ -33,15 +33,15 @@ def mock(name: str, stars: int, seed: int, out: Path, assignments: tuple[str, ..
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--recipe", help="A preset (gaia-dr3-rvs, gaia-dr3-upper-main-sequence, cartesian) or a TOML file.")
 @click.option("--name", help="Name of the catalogue; by default the file's own.")
 @json_option
-def ingest(file: Path, recipe: str | None, name: str | None, as_json: bool) -> None:
+def ingest(file: str, recipe: str | None, name: str | None, as_json: bool) -> None:
     """Read a catalogue (FITS, VOTable, ECSV, CSV, parquet, HDF5), apply its recipe and store it."""
-    from core.catalog.ingest import ingest as read  # astropy takes half a second to import
+    from core.catalog.guarded import read_guarded  # astropy takes half a second to import
 
-    catalogue = read(file, recipe, name=name)
+    catalogue = read_guarded(file, recipe, name=name)
     if as_json:
         cut_flow = catalogue.cut_flow.to_json()
         say(json.dumps({"id": catalogue.id, "name": catalogue.name, "stars": len(catalogue), "cut_flow": cut_flow}))

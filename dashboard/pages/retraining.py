@@ -21,6 +21,7 @@ from dashboard.retrain import cost
 from dashboard.run_monitor import RunMonitor
 from dashboard.services import Services
 from dashboard.session import Session
+from dashboard.upload import CatalogueUpload, is_offered
 from dashboard.widgets import caption, card, empty, grouped, text
 
 _ALL = "all stars"
@@ -40,8 +41,9 @@ class Retraining(pn.viewable.Viewer):
         self.session, self.services, self.open, self.with_parent = session, services, open_run, with_parent
         self._catalogues = {c.id: c for c in services.catalogues()}
         fill = {"sizing_mode": "stretch_width", "margin": (2, 0, 6, 0)}
-        options = {f"{c.name} · {grouped(len(c))}": key for key, c in self._catalogues.items()}
-        self._catalogue = pn.widgets.Select(label="catalogue", options=options, **fill)
+        self._catalogue = pn.widgets.Select(label="catalogue", options=self._options(), **fill)
+        self._upload = CatalogueUpload(sizing_mode="stretch_width", margin=(2, 0, 6, 0), visible=is_offered())
+        self._upload.param.watch(lambda event: self._arrived(event.new), "stored")
         self._subset = pn.widgets.Select(label="subset", options=self._subsets(), **fill)
         self._preset = pn.widgets.RadioButtonGroup(options=list(PRESETS), value="quick", **fill)
         self._frame = pn.widgets.Select(
@@ -77,12 +79,25 @@ class Retraining(pn.viewable.Viewer):
 
     def controls(self) -> list[pn.viewable.Viewable]:
         """The form of a new run, for the rail."""
+        command = "<code>deep-potential ingest FILE</code>"
+        words = f"On the server: {command}. From here:" if is_offered() else f"On the server: {command}."
+        add = [caption("Add a catalogue"), text(f'<span class="muted">{words}</span>'), self._upload]
         if not self._catalogues:
-            return [caption("New run"), text("No catalogue is stored yet: <code>deep-potential ingest FILE</code>")]
-        hint = text('<span class="muted">Add catalogues with <code>deep-potential ingest FILE</code>.</span>')
+            return [caption("New run"), text("No catalogue is stored yet."), *add]
         size = text('<span class="muted">size</span>', margin=0)
-        settings = [self._catalogue, hint, self._subset, size, self._preset, self._frame, self._name, self._all]
-        return [caption("New run"), *settings, self._start, self._cost]
+        settings = [self._catalogue, self._subset, size, self._preset, self._frame, self._name, self._all]
+        return [caption("New run"), *settings, self._start, self._cost, *add]
+
+    def _options(self) -> dict[str, str]:
+        return {f"{c.name} · {grouped(len(c))}": key for key, c in self._catalogues.items()}
+
+    def _arrived(self, key: str) -> None:
+        """Choose the catalogue that was just sent."""
+        first = not self._catalogues
+        self._catalogues = {c.id: c for c in self.services.catalogues()}
+        self._catalogue.param.update(options=self._options(), value=key)
+        if first and pn.state.location is not None:
+            pn.state.location.reload = True  # the form was left out for want of stars
 
     def _subsets(self) -> dict[str, str]:
         return {name: name for name in (_ALL, *self.session.offered)}

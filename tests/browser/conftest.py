@@ -47,7 +47,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardServer]:
     """A server with the demonstration and one small run of the user's own, called "tiny"."""
-    server = DashboardServer(tmp_path_factory.mktemp("dashboard"))
+    server = DashboardServer(tmp_path_factory.mktemp("dashboard"), ("--plugins", "dashboard.routes"))
     settings = [part for s in TINY for part in ("--set", s)]
     server.command("fit", "disc-spiral", "--region", "r < 0.4", "--name", "tiny", "--quiet", *settings)
     server.start()

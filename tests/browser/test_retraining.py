@@ -1,5 +1,8 @@
 """Retraining from the pages: from a click to new maps; cancel; a run that outlives its tab and its server."""
 
+from pathlib import Path
+
+import numpy as np
 from browser_tab import Tab
 from dashboard_server import DashboardServer
 from playwright.sync_api import Browser
@@ -55,3 +58,19 @@ def test_a_run_survives_its_tab_and_its_server_and_can_be_cancelled(
     assert server.states()["survivor"] == "cancelled"
     assert not again.errors
     context.close()
+
+
+def test_a_catalogue_comes_from_the_visitors_disk(tab: Tab, server: DashboardServer, tmp_path: Path) -> None:
+    tab.open(f"{server.url}?page=train")
+    tab.wait_for_text("Add a catalogue")
+    rows = np.random.default_rng(5).normal(size=(900, 6)) * [0.2, 0.2, 0.1, 40, 30, 20]
+    (tmp_path / "cut.csv").write_text("x,y,z,vx,vy,vz\n1,2\n")
+    np.savetxt(tmp_path / "mine.csv", rows, delimiter=",", header="x,y,z,vx,vy,vz", comments="")
+    chooser = tab.page.get_by_label("Add a catalogue")
+    chooser.set_input_files(tmp_path / "cut.csv")
+    tab.wait_for_text("cut.csv: line 2 has 2 values", timeout=60)
+    tab.errors.clear()  # the browser says that it was refused
+    chooser.set_input_files(tmp_path / "mine.csv")
+    tab.wait_for_text("mine is stored.", timeout=60)
+    tab.wait_for_text("all six coordinates present")
+    tab.wait_for_text("900 stars")

@@ -237,7 +237,7 @@ BAD = {
     "no velocity": (
         lambda c: c.update(radial_velocity=[None] * 40),
         None,
-        ["'radial velocity present'", "40 read", "IS NOT NULL"],
+        ["column 'radial_velocity'", "none of the 40 rows", "IS NOT NULL"],
     ),
     "no parallax above 0": (lambda c: c.update(parallax=-c["parallax"]), None, ["'parallax > 0'"]),
     "none after a cut": (

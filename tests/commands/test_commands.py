@@ -181,9 +181,10 @@ def test_the_unexpected_gets_an_id_and_its_traceback_a_log(home, command, monkey
     assert answer.code == 1
     assert "Traceback" not in answer.err
     error_id = re.search(r"Error id ([0-9a-f]{8});", answer.err)[1]
-    log = (home / "log" / "errors.log").read_text()
-    assert f"--- {error_id}" in log
-    assert "ZeroDivisionError: of course" in log
+    (line,) = (home / "log" / "errors.log").read_text().splitlines()
+    record = json.loads(line)
+    assert (record["id"], record["message"]) == (error_id, "of course")
+    assert "ZeroDivisionError: of course" in record["traceback"]
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 4), (CancelledError("stopped"), 4)])

@@ -26,6 +26,7 @@ def open_fits(stream: BinaryIO, file: Path, table: str | int | None) -> Table:
         # astropy warns of truncation and odd cards; the size check below and the columns decide
         warnings.simplefilter("ignore")
         try:
+            _check_sizes(stream, file)
             hdus = fits.open(stream, memmap=True, mode="readonly")
             tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
             _refuse_compressed(file, hdus)
@@ -33,6 +34,34 @@ def open_fits(stream: BinaryIO, file: Path, table: str | int | None) -> Table:
             return _table(stream, file, hdu)
         except (OSError, ValueError, TypeError, KeyError, IndexError, fits.VerifyError) as error:
             raise truncated(file, f"its FITS headers cannot be read ({error})") from error
+
+
+def _check_sizes(stream: BinaryIO, file: Path) -> None:
+    """CatalogError where a header declares more than the file holds: astropy would seek to nowhere."""
+    size, number = os.fstat(stream.fileno()).st_size, 0
+    stream.seek(0)
+    while stream.tell() < size:
+        header = fits.Header.fromfile(stream, endcard=True)
+        if stream.tell() + header.data_size > size:
+            raise truncated(file, f"{_declared(header, number)}, and {size - stream.tell()} bytes follow")
+        stream.seek(header.data_size_padded, os.SEEK_CUR)
+        number += 1
+        if not _is_header(stream):
+            break  # what follows the last HDU is no part of it
+    stream.seek(0)
+
+
+def _declared(header: Any, number: int) -> str:
+    if header.get("NAXIS") == 2 and "TFIELDS" in header:
+        return f"its header declares {header['NAXIS2']} rows of {header['NAXIS1']} bytes"
+    return f"header {number} declares {header.data_size} bytes"
+
+
+def _is_header(stream: BinaryIO) -> bool:
+    here = stream.tell()
+    card = stream.read(80)
+    stream.seek(here)
+    return card.startswith(b"XTENSION")
 
 
 def _refuse_compressed(file: Path, hdus: Any) -> None:
@@ -48,6 +77,16 @@ def _table(stream: BinaryIO, file: Path, hdu: Any) -> Table:
     ascii_table = isinstance(hdu, fits.TableHDU)
     if rows < 0 or width < 0 or rows * width > held:
         raise truncated(file, f"its header declares {rows} rows of {width} bytes, and {max(held, 0)} bytes follow")
+    repeated = next((name for name in columns.names if columns.names.count(name) > 1), None)
+    if repeated is not None:
+        raise CatalogError(
+            f"the file has {columns.names.count(repeated)} columns of this name",
+            file=file,
+            column=repeated,
+            remedy="Rename them.",
+        )
+    if "DATASUM" in header and not hdu.verify_datasum():
+        raise truncated(file, "its data do not have the checksum that its header says (DATASUM)")
     layout = columns.dtype.newbyteorder(">")
     if not ascii_table and layout.itemsize != width:
         raise truncated(file, f"its header declares columns of {layout.itemsize} bytes in rows of {width}")

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from core.catalog.tables.table import CHUNK_ROWS, Chunk, Table, choose, not_numbers, truncated
+from core.catalog.tables.table import CHUNK_ROWS, Chunk, Table, check_expansion, choose, not_numbers, truncated
 from core.catalog.tables.text import units_of_yaml
 from core.errors import CatalogError
 
@@ -71,6 +71,7 @@ def _table(file: Path, root: Any, path: str, columns: dict[str, Any]) -> Table:
         units |= units_of_yaml(line.decode("utf-8", "replace") for line in root[header])
 
     def chunks(names: Sequence[str], integers: Set[str]) -> Iterator[Chunk]:
+        check_expansion(file, 8 * len(names) * len(first_item))
         for name in names:
             item, field = columns[name]
             kind = item.dtype[field] if field else item.dtype

@@ -6,6 +6,7 @@ format for granted.
 
 import contextlib
 import gzip
+import os
 import re
 import stat
 import tempfile
@@ -18,7 +19,7 @@ from core.catalog.cuts import nearest
 from core.catalog.tables.fits import open_fits
 from core.catalog.tables.hdf5 import open_hdf5
 from core.catalog.tables.parquet import open_parquet
-from core.catalog.tables.table import Table, truncated
+from core.catalog.tables.table import Table, check_expansion, truncated
 from core.catalog.tables.text import open_csv, open_ecsv
 from core.catalog.tables.votable import open_votable
 from core.errors import CatalogError
@@ -27,9 +28,6 @@ READABLE = "FITS, VOTable, ECSV, CSV, parquet and HDF5, each also with .gz"
 
 _HEAD = 4096
 _BLOCK = 1 << 22
-_LARGEST_EXPANSION = 100
-"""Tables shrink to a tenth or so; what grows a hundredfold and beyond ``_HARMLESS`` bytes is no table."""
-_HARMLESS = 1 << 28
 
 _MAGIC = ((b"SIMPLE  =", "FITS"), (b"PAR1", "parquet"), (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"\x1f\x8b", "gzip"))
 _OTHERS = (
@@ -42,9 +40,8 @@ _OTHERS = (
     (b"\x93NUMPY", "a numpy array"),
     (b"ARROW1", "an Arrow file"),
     (b"\x80", "a Python pickle"),
-    (b"\xff\xfe", "text in UTF-16"),
-    (b"\xfe\xff", "text in UTF-16"),
 )
+_UTF16 = re.compile(rb"\xff\xfe|\xfe\xff|(?:[\x09-\x7e]\0){4}|(?:\0[\x09-\x7e]){4}")
 _SUFFIXES = {
     ".fits": "FITS",
     ".fit": "FITS",
@@ -76,11 +73,7 @@ def open_table(path: str | Path, table: str | int | None = None) -> Iterator[Tab
                 stream = stack.enter_context(_unpacked(file, Path(folder)).open("rb"))
                 kind = _kind(stream, file)
         except OSError as error:
-            raise CatalogError(
-                f"the file cannot be read: {error.strerror or error}",
-                file=file,
-                remedy="Check its permissions and the disk.",
-            ) from error
+            raise _closed(file, error) from error
         yield _open(kind, stream, file, table, stack)
 
 
@@ -108,14 +101,10 @@ def local_file(path: str | Path) -> Path:
     file = Path(path)
     try:
         mode = file.stat().st_mode
+    except PermissionError as error:
+        raise _closed(file, error) from error
     except (OSError, ValueError) as error:
-        siblings = [p.name for p in file.parent.iterdir()] if _is_directory(file.parent) else []
-        advice = nearest(file.name, siblings) if siblings else ""
-        raise CatalogError(
-            "there is no such file",
-            file=file,
-            remedy=advice if advice.startswith("Did") else "Check the path.",
-        ) from error
+        raise _not_there(file) from error
     if stat.S_ISDIR(mode):
         raise CatalogError("this is a directory", file=file, remedy="Give one of the files in it.")
     if not stat.S_ISREG(mode):
@@ -123,11 +112,19 @@ def local_file(path: str | Path) -> Path:
     return file
 
 
-def _is_directory(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+def _closed(file: Path, error: OSError) -> CatalogError:
+    return CatalogError(
+        f"the file cannot be read: {error.strerror or error}", file=file, remedy="Check its permissions and the disk."
+    )
+
+
+def _not_there(file: Path) -> CatalogError:
+    siblings = [p.name for p in file.parent.iterdir()] if os.path.isdir(file.parent) else []
+    if os.path.islink(file):
+        return CatalogError("this is a link that leads nowhere", file=file, remedy="Give the file itself.")
+    advice = nearest(file.name, siblings) if siblings else ""
+    remedy = advice if advice.startswith("Did") else "Check the path."
+    return CatalogError("there is no such file", file=file, remedy=remedy)
 
 
 def _kind(stream: BinaryIO, file: Path) -> str:
@@ -164,30 +161,34 @@ def _kind_of_text(head: bytes, file: Path) -> str:
         raise CatalogError("this is XML, but not a VOTable", file=file, remedy=f"Readable are {READABLE}.")
     if head.startswith(b"# %ECSV"):
         return "ECSV"
+    if _UTF16.match(head):
+        raise CatalogError("this is text in UTF-16", file=file, remedy="Save it as UTF-8.")
     suffixes = [s.lower() for s in file.suffixes if s.lower() != ".gz"]
     promised = _SUFFIXES.get(suffixes[-1]) if suffixes else None
-    if promised or b"\0" in head:
+    first = head.splitlines()[0][:64] if head else b""
+    is_text = first.isascii() and first.decode().isprintable()
+    if promised or (b"\0" in head and not is_text):
+        seems = f"; it seems to be text and starts with {first[:24].decode()!r}" if is_text else ""
+        rename = (
+            "If it is a table in text form, let its name end with .csv." if is_text else f"Readable are {READABLE}."
+        )
+        raise CatalogError(f"this is not {promised or 'a table'}{seems}", file=file, remedy=rename)
+    if b"\0" in head:
         raise CatalogError(
-            f"this is not {promised or 'a table'}: it starts with {head[:24]!r}",
+            f"line {head[: head.index(0)].count(10) + 1} holds a NUL byte, which no text has",
             file=file,
-            remedy=f"Readable are {READABLE}.",
+            remedy="It was damaged, or is no text: download or write it again.",
         )
     return "CSV"
 
 
 def _unpacked(file: Path, folder: Path) -> Path:
     """The content of a gzip file as a file in ``folder``, with an end to what it may grow to."""
-    limit = max(_HARMLESS, _LARGEST_EXPANSION * file.stat().st_size)
     unpacked = folder / "table"
     try:
         with gzip.open(file, "rb") as packed, unpacked.open("wb") as stream:
             while block := packed.read(_BLOCK):
-                if stream.tell() + len(block) > limit:
-                    raise CatalogError(
-                        f"it unpacks to more than {limit / 1e6:,.0f} MB, {_LARGEST_EXPANSION} times its size",
-                        file=file,
-                        remedy="Unpack it yourself if you trust it.",
-                    )
+                check_expansion(file, stream.tell() + len(block))
                 stream.write(block)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise truncated(file, str(error)) from error

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.catalog.metadata import PARQUET_KEY, decode_metadata
-from core.catalog.tables.table import CHUNK_ROWS, Chunk, Table, check_memory, not_numbers, truncated
+from core.catalog.tables.table import CHUNK_ROWS, Chunk, Table, check_expansion, check_memory, not_numbers, truncated
 from core.catalog.tables.text import units_of_yaml
 
 _ASTROPY_KEY = b"table_meta_yaml"
@@ -19,7 +19,9 @@ _ASTROPY_KEY = b"table_meta_yaml"
 def open_parquet(stream: BinaryIO, file: Path) -> Table:
     """The table of a parquet file, its pages checked against their checksums where it has them."""
     try:
-        parquet = pq.ParquetFile(stream, page_checksum_verification=True)
+        # read as it is asked for: by default whole row groups wait in memory, a catalogue's size more
+        lean = {"pre_buffer": False, "buffer_size": 1 << 20}
+        parquet = pq.ParquetFile(stream, page_checksum_verification=True, **lean)
         schema = parquet.schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
         raise truncated(file, f"its footer cannot be read ({error})") from error
@@ -27,10 +29,11 @@ def open_parquet(stream: BinaryIO, file: Path) -> Table:
     written = header.get(PARQUET_KEY)
 
     def chunks(names: Sequence[str], integers: Set[str]) -> Iterator[Chunk]:
+        check_expansion(file, 8 * len(names) * parquet.metadata.num_rows)
         # of one row group at a time these columns are in memory
         check_memory(file, max((_bytes(parquet, i, names) for i in range(parquet.num_row_groups)), default=0))
         try:
-            for batch in parquet.iter_batches(CHUNK_ROWS, columns=list(names)):
+            for batch in parquet.iter_batches(CHUNK_ROWS, columns=list(names), use_threads=False):
                 yield {name: _numbers(batch.column(name), file, name) for name in names}
         except (pa.ArrowException, OSError) as error:
             raise truncated(file, f"its pages cannot be read ({error})") from error

@@ -14,6 +14,9 @@ import numpy as np
 from core.errors import CatalogError
 
 CHUNK_ROWS = 1 << 18
+_LARGEST_EXPANSION = 100
+"""Tables shrink to a tenth or so; what grows a hundredfold and beyond ``HARMLESS`` bytes is no table."""
+HARMLESS = 1 << 28
 
 Chunk = Mapping[str, np.ndarray]
 """Native numeric columns of some consecutive rows; a masked array where values are missing."""
@@ -56,17 +59,32 @@ def truncated(file: Path, detail: str) -> CatalogError:
     )
 
 
+def physical_memory() -> int:
+    """Bytes of memory of this machine."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # no sysconf on Windows
+        return 64 << 30
+
+
 def check_memory(file: Path, needed: int) -> None:
     """CatalogError where ``needed`` bytes would not fit in memory: too large a file, or a bomb."""
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # no sysconf on Windows
-        memory = 64 << 30
+    memory = physical_memory()
     if needed > memory:
         raise CatalogError(
             f"reading it takes {needed / 1e9:,.0f} GB or more and the machine has {memory / 1e9:,.0f} GB",
             file=file,
             remedy="Split the file, or check that it is what it claims to be.",
+        )
+
+
+def check_expansion(file: Path, needed: int) -> None:
+    """CatalogError where a compressed ``file`` holds ``needed`` bytes or more, too many to be a table: a bomb."""
+    if needed > max(HARMLESS, _LARGEST_EXPANSION * file.stat().st_size):
+        raise CatalogError(
+            f"it unpacks to {needed / 1e6:,.0f} MB or more, {_LARGEST_EXPANSION} times its size",
+            file=file,
+            remedy="No catalogue shrinks so much: check where it comes from.",
         )
 
 

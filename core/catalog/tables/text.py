@@ -62,7 +62,11 @@ def _units(header: dict[str, Any]) -> dict[str, str]:
 def _line(stream: BinaryIO, file: Path) -> str:
     raw = stream.readline(_LONGEST_HEADER)
     if len(raw) == _LONGEST_HEADER:
-        raise CatalogError("its first line has no end", file=file, remedy="Check that it is a table in text form.")
+        raise CatalogError(
+            f"its first line is longer than {_LONGEST_HEADER / 1e6:.0f} MB",
+            file=file,
+            remedy="Check that it is a table in text form, with one star on each line.",
+        )
     try:
         return raw.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -119,16 +123,20 @@ def _explained(error: pa.ArrowInvalid, file: Path, names: Sequence[str]) -> Cata
     if value:
         column, line, kind, found = value.groups()
         what = "a whole number" if kind == "int64" else "a number"
+        remedy = 'Correct it, or name another column in a recipe ("" leaves it out).'
+        if re.fullmatch(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*", found):
+            remedy = "Write numbers with a decimal point, not a comma."
         return CatalogError(
-            f"line {line}: {found[:40]!r} is not {what}",
-            file=file,
-            column=names[int(column)],
-            remedy='Correct it, or name another column in a recipe ("" leaves it out).',
+            f"line {line}: {found[:40]!r} is not {what}", file=file, column=names[int(column)], remedy=remedy
         )
     ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", text)
     if ragged:
         line, expected, got = ragged.groups()
-        return truncated(file, f"line {line} has {got} values where the header names {expected}")
+        return CatalogError(
+            f"line {line} has {got} values where the header names {expected}",
+            file=file,
+            remedy="The file is cut, or a separator is missing or stands inside a value: correct or write it again.",
+        )
     if "Empty CSV" in text:
         return CatalogError("it has a header and no rows", file=file, remedy="Check how it was written.")
     return truncated(file, next(iter(text.splitlines()), "not a table"))
