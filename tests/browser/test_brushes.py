@@ -18,7 +18,7 @@ _ON_PAGE = "Bokeh.documents[0].roots().flatMap(root => [...root.references()])"
 
 def _region(tab: Tab, after: Region | None = None) -> Region:
     """The subset in the address, once it is another than the one before: the address may lag behind the maps."""
-    for _ in range(100):
+    for _ in range(300):
         found = parse_qs(urlsplit(tab.page.url).query).get("subset")
         region = from_json(decoded(found[0])) if found else None
         if region is not None and region != after:
@@ -36,6 +36,9 @@ def _inside(server: DashboardServer, region: Region) -> int:
 def _open(tab: Tab, server: DashboardServer, query: str = "") -> None:
     tab.open(f"{server.url}?run={server.directory('demonstration')}{query}")
     tab.wait_for_text("expected")
+    # Figures may still move while the rest of the page is laid out, and the mouse would miss them.
+    tab.images_when_settled()
+    tab.settle()
 
 
 def _wait_for_stars(tab: Tab, expected: int) -> None:
@@ -49,6 +52,7 @@ def test_an_ellipse_selects_in_every_panel_and_can_be_turned(tab: Tab, server: D
     _open(tab, server)
     tab.page.get_by_role("button", name="ellipse").click()
     tab.page.wait_for_function("location.search.includes('brush=ellipse')")
+    tab.settle()
     tab.drag(0, (0.3, 0.3), (0.7, 0.5))
     drawn = _region(tab)
     assert isinstance(drawn, Ellipse)
