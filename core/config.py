@@ -26,7 +26,8 @@ class OptimizationConfig:
     learning_rate: float = setting(3e-3, "peak of the cosine schedule", low=1e-6, high=1.0)
     weight_decay: float = setting(
         0.02,
-        "decoupled weight decay of AdamW in a descent of all steps; a shorter one decays faster, to the same total",
+        "decoupled weight decay of AdamW in a descent of all steps that passes over its stars epochs times; of fewer "
+        "stars a shorter one decays faster, to the same total, of more it decays less, with the square of its passes",
         low=0.0,
         high=10.0,
     )
@@ -42,6 +43,16 @@ class OptimizationConfig:
     def length(self, rows: int) -> int:
         """Steps for a training set of ``rows``."""
         return max(10, min(self.steps, int(self.epochs * rows / self.batch)))
+
+    def decay(self, rows: int) -> float:
+        """Weight decay of each step for a training set of ``rows``.
+
+        Few stars make few steps and are the sooner learnt by heart: these get the whole of the decay. The more stars
+        there are than the steps can pass over ``epochs`` times, the less they need: with the square of the passes.
+        """
+        steps = self.length(rows)
+        passes = steps * self.batch / rows
+        return self.weight_decay * self.steps / steps * min(1.0, passes / self.epochs) ** 2
 
 
 @dataclass(frozen=True)

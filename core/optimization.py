@@ -123,7 +123,7 @@ class Descent:
     def start(self, parameters: Any, held_out: Any) -> State:
         """The state before the first step."""
         # The moments do not depend on the schedule's length: any will do.
-        optimizer = _optimizer(self.config, self.config.steps)
+        optimizer = _optimizer(self.config, self.config.steps, 1)
         watched = jnp.zeros(1)
         if self.watch is not None and self._watches:
             shape = jax.eval_shape(self.watch, parameters, held_out)
@@ -155,7 +155,7 @@ def _compiled(descent: Descent, rows: int, together: bool) -> _Program:
     config = descent.config
     batch, steps = min(config.batch, rows), config.length(rows)
     chunk = max(1, -(-steps // REPORTS))
-    optimizer = _optimizer(config, steps)
+    optimizer = _optimizer(config, steps, rows)
     step = _one_step(descent.loss, optimizer, max(config.averaging * steps, 10.0), batch, rows)
 
     def advance(state: State, data: Any, key: jax.Array, count: jax.Array) -> tuple[State, jax.Array]:
@@ -218,10 +218,9 @@ def _one_step(
     return step
 
 
-def _optimizer(config: OptimizationConfig, steps: int) -> optax.GradientTransformation:
+def _optimizer(config: OptimizationConfig, steps: int, rows: int) -> optax.GradientTransformation:
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.learning_rate, max(int(0.03 * steps), 10), max(steps, 11), config.learning_rate * 1e-3
     )
-    # Few stars make few steps and are the sooner learnt by heart: they need the whole of the decay (README, Decisions).
-    adamw = optax.adamw(schedule, weight_decay=config.weight_decay * config.steps / steps)
+    adamw = optax.adamw(schedule, weight_decay=config.decay(rows))
     return optax.chain(optax.clip_by_global_norm(1.0), adamw)

@@ -1,9 +1,11 @@
 """Laws are checked in double precision, and arrays never broadcast by accident."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import jax
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -16,3 +18,11 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 # The same examples in every run, and no clock: a slow machine is no failure.
 hypothesis.settings.register_profile("laws", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("laws")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A catalogue that a test opens by its name is not stored in the checkout, where the next run would find it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEP_POTENTIAL_DATA", str(tmp_path_factory.mktemp("data")))
+        yield

@@ -111,7 +111,9 @@ def test_weights_decay_as_the_configuration_says(decay):
     def flat(parameters, batch, key):
         return 0.0 * jnp.sum(parameters["a"])
 
-    config = OptimizationConfig(steps=200, epochs=1e6, batch=64, learning_rate=0.1, weight_decay=decay)
+    config = OptimizationConfig(
+        steps=200, epochs=200 * 64 / len(rows()), batch=64, learning_rate=0.1, weight_decay=decay
+    )
     last = list(Descent(flat, config).run({"a": jnp.ones(3)}, rows(), rows(100, 1), key=KEY))[-1].state.parameters
     if decay:
         assert np.all(np.asarray(last["a"]) < 0.1)
@@ -119,21 +121,22 @@ def test_weights_decay_as_the_configuration_says(decay):
         np.testing.assert_array_equal(last["a"], 1.0)
 
 
-def test_a_descent_that_few_stars_cut_short_decays_to_the_same_total():
+def test_few_stars_decay_to_the_same_total_and_many_with_the_square_of_the_passes():
     """ln of what is left of a weight that no loss holds: -learning rate · decay · steps, whatever their number."""
 
     def flat(parameters, batch, key):
         return 0.0 * jnp.sum(parameters["a"])
 
-    def left(epochs):
-        config = OptimizationConfig(steps=2000, epochs=epochs, batch=64, learning_rate=0.01, weight_decay=0.1)
-        last = list(Descent(flat, config).run({"a": jnp.ones(3)}, rows(), rows(100, 1), key=KEY))[-1]
+    def left(stars):
+        data = rows(stars)
+        config = OptimizationConfig(steps=2000, epochs=100, batch=64, learning_rate=0.01, weight_decay=0.1)
+        last = list(Descent(flat, config).run({"a": jnp.ones(3)}, data, rows(100, 1), key=KEY))[-1]
         return float(jnp.log(last.state.parameters["a"][0]))
 
-    many = 1e6
-    few = 500 * 64 / len(rows())
-    assert left(few) == pytest.approx(left(many), rel=0.03)
-    assert -2 < left(many) < -0.5
+    enough = 2000 * 64 // 100
+    assert -2 < left(enough) < -0.5
+    assert left(enough // 4) == pytest.approx(left(enough), rel=0.03)
+    assert left(enough * 2) == pytest.approx(left(enough) / 4, rel=0.03)
 
 
 def test_a_loss_that_is_no_longer_finite_is_said_with_its_step():
