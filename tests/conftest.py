@@ -1,5 +1,6 @@
 """Laws are checked in double precision, and arrays never broadcast by accident."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Compiling is two thirds of the work: what was compiled in one run of the tests serves the next.
-COMPILED = Path(__file__).parents[1] / ".pytest_cache"
-jax.config.update("jax_compilation_cache_dir", str(COMPILED / "jax"))
+# Compiling is two thirds of the work: what was compiled once serves every process that a test starts, and the next run.
+COMPILED = str(Path(__file__).parents[1] / ".pytest_cache" / "jax")
+jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 # The same examples in every run, and no clock: a slow machine is no failure.
 hypothesis.settings.register_profile("laws", derandomize=True, deadline=None)

@@ -13,7 +13,6 @@ from small_runs import TINY
 from core.runs.registry import Run, find_run
 
 ROOT = Path(__file__).parents[2]
-COMPILED = ROOT / ".pytest_cache" / "jax"
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,6 @@ class Place:
             "HOME": str(self.root),
             "DEEP_POTENTIAL_DATA": str(self.root / "data"),
             "DEEP_POTENTIAL_RUNS": str(self.root / "runs"),
-            "JAX_COMPILATION_CACHE_DIR": str(COMPILED),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:

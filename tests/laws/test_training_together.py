@@ -124,8 +124,6 @@ def on_two_devices(seeds, halves):
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / "jax"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     command = [sys.executable, "-c", ON_TWO_DEVICES, json.dumps([seeds, halves])]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
