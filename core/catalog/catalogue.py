@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from core.catalog.cuts import CutFlow
 from core.catalog.quantities import CARTESIAN
-from core.catalog.resampling import resample
+from core.catalog.resampling import mirrored_inside, resample
 from core.errors import CatalogError, CorruptArtifactError, InputError, RegionError, suggestion
 from core.phase_space.region import Everything, Region, from_json
 from core.phase_space.sample import PhaseSpaceSample
@@ -78,11 +78,12 @@ class Catalogue:
         region: Region | None = None,
         sun: SolarPosition = NOMINAL_SUN,
     ) -> PhaseSpaceSample:
-        """The stars drawn anew within their errors (:mod:`core.catalog.resampling`) and found in the volume.
+        """The stars drawn anew within their errors (:mod:`core.catalog.resampling`) and found in ``region``.
 
-        Stars that were outside the volume are not in the catalogue, so none comes in from there.
+        Those that leave the stored volume come back mirrored, for those beyond it that would come in.
         """
-        w = resample(rng, {name: self.column(name) for name in self.units})
+        drawn = resample(rng, {name: self.column(name) for name in self.units})
+        w = mirrored_inside(self.sample().w, drawn, lambda w: self.region.contains_points(w, sun))
         return self._confined(w, self._narrowed(region), region, sun)
 
     def _narrowed(self, region: Region | None) -> Region:

@@ -7,10 +7,10 @@ correlation matrix that is not positive definite is replaced by the one with its
 zero, errors unchanged.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from core.array_types import PerStar, PhaseSpace
 from core.catalog.astrometry import phase_space_of
@@ -22,6 +22,7 @@ Correlation = Float[np.ndarray, "n 5 5"]
 _BLOCK = 1 << 17
 _MAS_PER_DEG = 3.6e6
 _SMALLEST_PIVOT = 1e-10
+_BISECTIONS = 20
 
 
 def resample(rng: np.random.Generator, columns: Mapping[str, np.ndarray]) -> PhaseSpace:
@@ -39,6 +40,29 @@ def resample(rng: np.random.Generator, columns: Mapping[str, np.ndarray]) -> Pha
         rows = slice(start, start + _BLOCK)
         w[rows] = _resample_block(rng, {k: np.asarray(v[rows], float) for k, v in columns.items()}, uses_distance)
     return w
+
+
+def mirrored_inside(
+    measured: PhaseSpace, drawn: PhaseSpace, inside: Callable[[PhaseSpace], Bool[np.ndarray, "n"]]
+) -> PhaseSpace:
+    """Draws with those that leave the volume mirrored at the point where their way from ``measured`` leaves it.
+
+    Stars beyond the volume are not known, so that none can come in. Without what they bring the density falls to a
+    half at the edge, over the length of an error, and a smooth n(x) bends everywhere. A mirrored star stands for one
+    that comes in, as many as go out where the density hardly changes over an error. One that is outside still is
+    left as measured.
+    """
+    left = np.flatnonzero(~inside(drawn) & inside(measured))
+    start, step = measured[left].astype(float), drawn[left].astype(float) - measured[left]
+    crossing, width = np.zeros((len(left), 1)), 1.0
+    for _ in range(_BISECTIONS):
+        width /= 2
+        crossing += width * inside(start + (crossing + width) * step)[:, None]
+    found = np.array(drawn)
+    found[left] = start + (2 * crossing - 1) * step
+    lost = left[~inside(found[left])]
+    found[lost] = measured[lost]
+    return found
 
 
 def lacking_errors(columns: Collection[str]) -> str | None:

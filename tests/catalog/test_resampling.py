@@ -7,7 +7,7 @@ import pytest
 
 from core.catalog.astrometry import observables_of, phase_space_of
 from core.catalog.quantities import ASTROMETRY
-from core.catalog.resampling import cholesky_factor, correlation_matrix, resample
+from core.catalog.resampling import cholesky_factor, correlation_matrix, mirrored_inside, resample
 from core.errors import CatalogError
 
 N = 60_000
@@ -133,3 +133,38 @@ def test_singular_and_indefinite_matrices_keep_the_errors(corr, why):
     assert np.std(seen["pmra"]) == pytest.approx(0.05, rel=2 * SPREAD)
     if why == "singular":
         assert np.corrcoef(seen["parallax"], seen["pmra"])[0, 1] == pytest.approx(1, abs=1e-3)
+
+
+def volume(w):
+    """A ball with a slab cut off: an edge, a plane and a corner where they meet."""
+    return (np.linalg.norm(w[:, :3], axis=1) < 1) & (w[:, 2] < 0.5)
+
+
+def test_an_even_density_stays_even_up_to_the_edge():
+    rng = np.random.default_rng(2)
+    w = np.hstack([rng.uniform(-1, 1, (400_000, 3)), rng.normal(0, 30, (400_000, 3))]).astype(np.float32)
+    w = w[volume(w)]
+    step = np.hstack([0.03 * rng.normal(size=(len(w), 3)), rng.normal(size=(len(w), 3))]).astype(np.float32)
+    found = mirrored_inside(w, w + step, volume)
+    assert volume(found).all()
+    left = ~volume(w + step)
+    assert 0.02 < left.mean() < 0.08
+    np.testing.assert_array_equal(found[~left], (w + step)[~left])
+    assert np.abs((found - w)[left]).max() <= np.abs(step[left]).max()  # nobody goes further than its draw
+
+    def layers(w):
+        below = np.minimum(1 - np.linalg.norm(w[:, :3], axis=1), 0.5 - w[:, 2])
+        return np.histogram(below, [0, 0.01, 0.02, 0.03, 0.05, 0.1])[0]
+
+    before, after = layers(w), layers(found)
+    # within five standard errors of two counts, and 2 % for corners and curvature
+    assert (np.abs(after - before) < 5 * np.sqrt(before + after) + 0.02 * before).all()
+    assert layers((w + step)[~left])[0] < 0.75 * before[0]
+
+
+def test_who_was_not_inside_is_left_as_drawn():
+    w = np.array([[1.5, 0, 0, 0, 0, 0], [0.99, 0, 0, 1, 2, 3]], np.float32)
+    step = np.array([[0.1, 0, 0, 0, 0, 0], [0.03, 0, 0, 3, 3, 3]], np.float32)
+    found = mirrored_inside(w, w + step, volume)
+    np.testing.assert_array_equal(found[0], (w + step)[0])
+    np.testing.assert_allclose(found[1], [0.98, 0, 0, 0, 1, 2], atol=1e-5)
