@@ -12,7 +12,9 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Compiling is two thirds of the work: what was compiled once serves every process that a test starts, and the next run.
-COMPILED = str(Path(__file__).parents[1] / ".pytest_cache" / "jax")
+# Each of several test processes (pytest-xdist) has its own: JAX does not write these files in one piece.
+TESTS = Path(__file__).parent
+COMPILED = str(TESTS.parent / ".pytest_cache" / f"jax{os.environ.get('PYTEST_XDIST_WORKER', '')}")
 jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
@@ -21,6 +23,15 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 # The same examples in every run, and no clock: a slow machine is no failure.
 hypothesis.settings.register_profile("laws", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("laws")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a process takes at once from the queue (``--dist loadgroup``): a folder, whose tests share fixtures that
+    take long to make, or one file of laws, which share none."""
+    for item in items:
+        folder, *_ = item.path.relative_to(TESTS).parts
+        group = item.path.stem if folder == "laws" else folder
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
