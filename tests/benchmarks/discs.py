@@ -26,7 +26,7 @@ from core.runs.registry import open_run
 
 CASES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "spiral": ("disc-spiral", {"repeats": 2}),
-    "errors": ("disc-spiral", {}),
+    "errors": ("disc-spiral", {"repeats": 2}),
     "twin": ("disc-spiral", {"amplitude": 0}),
     "weak": ("disc-spiral", {"amplitude": 150}),
     "bar": ("disc-bar", {}),
