@@ -14,6 +14,7 @@ import click
 from core.commands.catalogues import catalogues, ingest, mock
 from core.commands.export import export
 from core.commands.fits import cancel, fit, run, status
+from core.commands.registry import archive, delete, restore, runs, tag, trash
 from core.commands.results import evaluate, report, sample, scalars
 from core.commands.service import demo, doctor, serve
 from core.errors import CancelledError, DeepPotentialError
@@ -28,6 +29,7 @@ def commands() -> None:
 
 for command in (
     *(mock, ingest, catalogues, fit, run, status, cancel),
+    *(runs, tag, archive, delete, restore, trash),
     *(evaluate, sample, scalars, export, report, serve, doctor, demo),
 ):
     commands.add_command(command)

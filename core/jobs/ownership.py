@@ -30,6 +30,11 @@ def owner_of(path: Path) -> Owner | None:
     return read_owner(path / _OWNER_FILE)
 
 
+def forget_owner(path: Path) -> None:
+    """Take back the record of who ran the run in a directory."""
+    (path / _OWNER_FILE).unlink(missing_ok=True)
+
+
 def is_run_by(path: Path, token: str) -> bool:
     """Whether the runner with this token still runs the run in a directory: what works for it asks.
 

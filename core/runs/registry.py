@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from core.catalog.store import EMBEDDED
 from core.errors import CorruptArtifactError, DeepPotentialError, InputError, UnknownRunError, suggestion
+from core.runs import labels
 from core.runs.artifacts import sync_directory, write_json
 from core.runs.manifest import Manifest, provenance, read_manifest
 from core.runs.seals import read_product
+from core.runs.trash import trashed
 
 if TYPE_CHECKING:  # JAX takes a second to import, and lists of runs do not need it
     import core.flow.distribution_function
@@ -64,6 +66,16 @@ class Run:
     def embedded(self) -> bool:
         """Whether the run came with the program and must not be written to."""
         return self.path.is_relative_to(EMBEDDED_RUNS)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What people call it besides its name."""
+        return labels.tags(self.path)
+
+    @property
+    def archived(self) -> bool:
+        """Whether it is out of the way: not offered, and still there for who names it."""
+        return labels.is_archived(self.path)
 
     def has(self, product: str) -> bool:
         """Whether the file of that name has been made."""
@@ -134,23 +146,35 @@ def open_run(path: str | Path) -> Run:
 
 
 def find_run(name: str | Path, root: Path) -> Run:
-    """The run that ``name`` means: a directory, an id, or the newest run of that name.
+    """The run that ``name`` means: a directory, an id, or the newest run of that name; archived ones come last.
 
     Raises UnknownRunError with the nearest known name.
     """
     if (Path(name) / "run.json").is_file():
         return open_run(name)
     runs = list_runs(root)
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.archived):
         if str(name) in (run.id, run.path.name, run.manifest.name):
             return run
     readable = {run.path for run in runs}
     for path in _directories(root):
         if path.resolve() not in readable and f"{path.name}-".startswith(f"{name}-"):
             return open_run(path)  # says what is wrong with it
+    if any(str(name) in thrown.names for thrown in trashed(root)):
+        raise UnknownRunError(
+            f"the run {str(name)!r} is in the trash", remedy=f"Bring it back with: deep-potential restore {name}"
+        )
     known = {run.manifest.name for run in runs}
     remedy = suggestion(str(name), known) if known else "There are no runs yet: deep-potential fit CATALOGUE."
     raise UnknownRunError(f"there is no run {str(name)!r} in {root}", remedy=remedy)
+
+
+def find_own_run(name: str | Path, root: Path) -> Run:
+    """As :func:`find_run`; InputError for a demonstration run, which nobody may change."""
+    run = find_run(name, root)
+    if run.embedded:
+        raise InputError("the demonstration runs are read-only", file=run.path.name, remedy="Fit its catalogue anew.")
+    return run
 
 
 def list_runs(root: Path) -> list[Run]:
