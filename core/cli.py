@@ -14,6 +14,7 @@ import click
 from core.commands.catalogues import catalogues, ingest, mock
 from core.commands.export import export
 from core.commands.fits import cancel, fit, run, status
+from core.commands.moving import pack, unpack
 from core.commands.registry import archive, delete, restore, runs, tag, trash
 from core.commands.results import evaluate, report, sample, scalars
 from core.commands.service import demo, doctor, serve
@@ -29,7 +30,7 @@ def commands() -> None:
 
 for command in (
     *(mock, ingest, catalogues, fit, run, status, cancel),
-    *(runs, tag, archive, delete, restore, trash),
+    *(runs, tag, archive, delete, restore, trash, pack, unpack),
     *(evaluate, sample, scalars, export, report, serve, doctor, demo),
 ):
     commands.add_command(command)

@@ -8,7 +8,9 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +30,7 @@ if TYPE_CHECKING:  # JAX takes a second to import, and lists of runs do not need
     import core.potential.fields
 
 RUNS_VARIABLE = "DEEP_POTENTIAL_RUNS"
+_INCOMING = ".incoming-"
 EMBEDDED_RUNS = EMBEDDED / "demo" / "runs"
 
 
@@ -116,18 +119,14 @@ class Run:
 
 def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:
     """A new run directory: complete, or not there at all."""
-    path = root / f"{manifest.id}-{slug(manifest.name)}"
-    incoming = root / f".incoming-{manifest.id}"
+    path = root / directory_name(manifest)
     try:
-        (incoming / "tasks").mkdir(parents=True)
-        (incoming / "products").mkdir()
-        for task in manifest.tasks:
-            (incoming / "tasks" / task.id).mkdir()
-        write_json(incoming / "provenance.json", provenance(command))
-        write_json(incoming / "run.json", manifest.to_json())
-        incoming.rename(path)
+        with incoming_directory(root) as incoming:
+            make_directories(incoming, manifest)
+            write_json(incoming / "provenance.json", provenance(command))
+            write_json(incoming / "run.json", manifest.to_json())
+            incoming.rename(path)
     except OSError as error:
-        shutil.rmtree(incoming, ignore_errors=True)
         raise InputError(
             f"the run cannot be created: {error.strerror or error}",
             file=root,
@@ -135,6 +134,36 @@ def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:
         ) from error
     sync_directory(root)
     return Run(path, manifest)
+
+
+def directory_name(manifest: Manifest) -> str:
+    """What the directory of a run is called."""
+    return f"{manifest.id}-{slug(manifest.name)}"
+
+
+def make_directories(path: Path, manifest: Manifest) -> None:
+    """The directories that every run has, as far as they are not there."""
+    for name in ("products", *(f"tasks/{task.id}" for task in manifest.tasks)):
+        (path / name).mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def incoming_directory(root: Path) -> Iterator[Path]:
+    """An empty directory in which a run is put together; what is not moved from there is removed.
+
+    So are those that were left behind by a process that was killed, when they are a day old.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    for abandoned in root.glob(f"{_INCOMING}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - abandoned.stat().st_mtime > 86400:
+                shutil.rmtree(abandoned, ignore_errors=True)
+    incoming = root / f"{_INCOMING}{secrets.token_hex(8)}"
+    incoming.mkdir()
+    try:
+        yield incoming
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
 
 
 def open_run(path: str | Path) -> Run:

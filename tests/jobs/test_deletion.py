@@ -41,7 +41,7 @@ def test_a_deleted_run_is_gone_and_comes_back_as_it_was(root, run):
     assert thrown.path == place
     assert abs(thrown.deleted - time.time()) < 60
     assert thrown.size > 0
-    with pytest.raises(UnknownRunError, match="in the trash. Bring it back with: deep-potential restore ball"):
+    with pytest.raises(UnknownRunError, match=r"in the trash\. Bring it back with: deep-potential restore ball"):
         find_run("ball", root)
     for name in thrown.names:
         assert trash.find_thrown(name, root) == thrown
