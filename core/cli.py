@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from core.commands.catalogues import catalogues, ingest, mock
+from core.commands.compare import compare
 from core.commands.export import export
 from core.commands.fits import cancel, fit, run, status
 from core.commands.moving import pack, unpack
@@ -31,7 +32,7 @@ def commands() -> None:
 for command in (
     *(mock, ingest, catalogues, fit, run, status, cancel),
     *(runs, tag, archive, delete, restore, trash, pack, unpack),
-    *(evaluate, sample, scalars, export, report, serve, doctor, demo),
+    *(evaluate, sample, scalars, compare, export, report, serve, doctor, demo),
 ):
     commands.add_command(command)
 
