@@ -15,6 +15,7 @@ from core.commands.catalogues import catalogues, ingest, mock
 from core.commands.compare import compare
 from core.commands.export import export
 from core.commands.fits import cancel, fit, run, status
+from core.commands.gaia import adql, fetch
 from core.commands.moving import pack, unpack
 from core.commands.registry import archive, delete, restore, runs, tag, trash
 from core.commands.results import evaluate, report, sample, scalars
@@ -30,7 +31,7 @@ def commands() -> None:
 
 
 for command in (
-    *(mock, ingest, catalogues, fit, run, status, cancel),
+    *(mock, adql, fetch, ingest, catalogues, fit, run, status, cancel),
     *(runs, tag, archive, delete, restore, trash, pack, unpack),
     *(evaluate, sample, scalars, compare, export, report, serve, doctor, demo),
 ):
