@@ -45,8 +45,9 @@ class RunList(pn.viewable.Viewer):
         self.session, self.services = session, services
         self.open, self.follow, self.with_parent, self.deleted = open_run, follow, with_parent, deleted
         self._rows: dict[_Key, _Row] = {}
-        self._search = pn.widgets.TextInput.from_param(
-            session.param.search,
+        # Its value goes one way: what came back while somebody types would swallow letters.
+        self._search = pn.widgets.TextInput(
+            value=session.search,
             placeholder="search name, tag, state …",
             width=220,
             margin=0,
