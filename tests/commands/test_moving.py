@@ -1,6 +1,7 @@
 """Packs from the command line: to another directory of runs, with words about what is missing there."""
 
 import pytest
+from finished_runs import finish_run, write_products
 from small_runs import waiting_run
 
 from core.jobs.ownership import owned
@@ -25,6 +26,20 @@ def test_a_run_moves_and_says_whether_its_stars_are_there(home, run, command, mo
     assert "already" in again.err
     arrived = command("unpack", home / "all.tar", "--runs", home / "elsewhere", "--json").json
     assert (arrived["id"], arrived["catalogue_is_here"]) == (run.id, True)
+
+
+def test_a_finished_run_answers_elsewhere_as_it_did_here(home, command, tmp_path_factory, monkeypatch):
+    products = tmp_path_factory.mktemp("products")
+    write_products(products)
+    finish_run(home / "runs", home / "data", products, "whole")
+    here = command("scalars", "whole", "--json").json
+    assert command("pack", "whole", "--out", home / "whole.tar", "--with-catalogue").code == 0
+    monkeypatch.setenv("DEEP_POTENTIAL_DATA", str(home / "other"))
+    monkeypatch.setenv("DEEP_POTENTIAL_RUNS", str(home / "there"))
+    assert command("unpack", home / "whole.tar").code == 0
+    assert command("scalars", "whole", "--json").json == here
+    assert command("export", "whole", "--to", "grid", "--out", home / "whole.h5", "--spacing", 0.2).code == 0
+    assert command("status", "whole", "--json").json["state"] == "done"
 
 
 def test_a_run_that_is_being_run_is_not_packed(home, run, command):
