@@ -12,8 +12,12 @@ from collections.abc import Sequence
 import click
 
 from core.commands.catalogues import catalogues, ingest, mock
+from core.commands.compare import compare
 from core.commands.export import export
 from core.commands.fits import cancel, fit, run, status
+from core.commands.gaia import adql, fetch
+from core.commands.moving import pack, unpack
+from core.commands.registry import archive, delete, restore, runs, tag, trash
 from core.commands.results import evaluate, report, sample, scalars
 from core.commands.service import demo, doctor, serve
 from core.errors import CancelledError, DeepPotentialError
@@ -27,8 +31,9 @@ def commands() -> None:
 
 
 for command in (
-    *(mock, ingest, catalogues, fit, run, status, cancel),
-    *(evaluate, sample, scalars, export, report, serve, doctor, demo),
+    *(mock, adql, fetch, ingest, catalogues, fit, run, status, cancel),
+    *(runs, tag, archive, delete, restore, trash, pack, unpack),
+    *(evaluate, sample, scalars, compare, export, report, serve, doctor, demo),
 ):
     commands.add_command(command)
 

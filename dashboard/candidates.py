@@ -61,7 +61,7 @@ def _first_choice(session: Session, services: Services) -> list[str]:
     run = services.run(session.run) if session.run else services.default_run()
     if (parent := services.parent(run)) is not None:
         return [parent.path.name, run.path.name]
-    others = [other for other in services.runs() if other.path != run.path and other.has(FLOW_SAMPLE)]
+    others = [other for other in services.offered() if other.path != run.path and other.has(FLOW_SAMPLE)]
     return [run.path.name, *(other.path.name for other in others[:1])]
 
 
@@ -71,7 +71,7 @@ class CandidatePicker(pn.viewable.Viewer):
     def __init__(self, chosen: Sequence[Candidate], services: Services, choose: Callable[[list[str]], None]):
         super().__init__()
         self._names, self._choose = [c.name for c in chosen], choose
-        options = run_options(services.runs())
+        options = run_options(services.offered(*self._names))
         rows = [self._row(i, candidate, options) for i, candidate in enumerate(chosen)]
         self._left = [key for key in options.values() if key not in self._names]
         self._add = pn.widgets.Button(label="+ add a run", color="light", margin=0)

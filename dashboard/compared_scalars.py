@@ -1,66 +1,37 @@
-"""Scalars of the compared runs beside each other, and how far they are apart in units of the error of the difference.
-
-Averages over different volumes are not compared: where runs differ in them, all are evaluated anew in the volume that
-the runs have in common.
-"""
+"""Scalars of the compared runs beside each other, and how far they are apart in units of the error."""
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import panel as pn
 
 from core.diagnostics import scalar_tables
-from core.diagnostics.comparison import common_region, scalar_difference
-from core.diagnostics.scalars import QUANTITIES, ScalarDraws, from_json
+from core.diagnostics.scalars import QUANTITIES, ScalarDraws
 from core.errors import CorruptArtifactError, DeepPotentialError
-from core.runs import readings
-from core.runs.registry import Run
+from core.runs import compared
+from core.runs.compared import OTHER_VOLUME, Contrast, Measured
 from dashboard.candidates import Candidate
 from dashboard.run_picker import pattern_speed_words
 from dashboard.services import Services
 from dashboard.widgets import Latest, caption, card, grouped, later, text
 
-Scalars = Mapping[str, ScalarDraws]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A run with its scalars, or with why it has none."""
-
-    candidate: Candidate
-    run: Run
-    document: Mapping[str, Any]
-    scalars: Scalars
-    error: str = ""
-
 
 def measured(chosen: Sequence[Candidate]) -> list[Measured]:
     """The runs that can be read, with their scalars as far as they are known and whole."""
-    found = []
-    for candidate in chosen:
-        if candidate.run is None:
-            continue
-        try:
-            document = candidate.run.scalars
-            scalars = {name: from_json(name, entry) for name, entry in document.items()}
-            found.append(Measured(candidate, candidate.run, document, scalars))
-        except DeepPotentialError as error:
-            found.append(Measured(candidate, candidate.run, {}, {}, str(error)))
-    return found
+    return [compared.measured(candidate.letter, candidate.run) for candidate in chosen if candidate.run is not None]
 
 
 def scalar_table(runs: Sequence[Measured]) -> str:
     """Best estimate and error of every run, and how far the others are from the first in units of the error."""
     known = [m for m in runs if m.scalars]
-    missing = "".join(f'<p class="caution">{m.candidate.letter}: {html.escape(m.error)}</p>' for m in runs if m.error)
+    missing = "".join(f'<p class="caution">{m.letter}: {html.escape(m.error)}</p>' for m in runs if m.error)
     if not known:
         return missing
     first, others = runs[0], runs[1:]
-    heads = ["quantity", *(f"{m.candidate.letter} · {html.escape(m.candidate.title)}" for m in runs)]
-    heads += [f"{m.candidate.letter} − {first.candidate.letter}" for m in others]
-    common = [_common(m, first) for m in others]
+    heads = ["quantity", *(html.escape(m.title) for m in runs)]
+    heads += [f"{m.letter} − {first.letter}" for m in others]
+    apart = [compared.contrasts(m, first) for m in others]
     rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
     for quantity in QUANTITIES:
         if not any(quantity.name in m.scalars for m in known):
@@ -68,17 +39,9 @@ def scalar_table(runs: Sequence[Measured]) -> str:
         unit = f" <span class='muted'>[{html.escape(quantity.unit)}]</span>" if quantity.unit else ""
         cells = [f"{html.escape(quantity.label)}{unit}"]
         cells += [_value(m.scalars.get(quantity.name)) for m in runs]
-        cells += [_less(m, first, quantity.name, alike) for m, alike in zip(others, common, strict=True)]
+        cells += [_less(contrasts.get(quantity.name)) for contrasts in apart]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f'{missing}<div class="scroll"><table class="numbers">{"".join(rows)}</table></div>'
-
-
-def _common(run: Measured, first: Measured) -> frozenset[str]:
-    """The pipelines that drew the same unknowns; none where a file cannot be read, so that all errors count."""
-    try:
-        return readings.common_pipelines(run.run, first.run)
-    except DeepPotentialError:
-        return frozenset()
 
 
 def _value(scalar: ScalarDraws | None) -> str:
@@ -98,21 +61,16 @@ def _signed(value: float, error: float | None) -> str:
     return scalar_tables.signed(scalar_tables.significant(value, error or 0.0))
 
 
-def _less(run: Measured, first: Measured, name: str, common: frozenset[str]) -> str:
+def _less(contrast: Contrast | None) -> str:
     """The difference and its size in σ, or why there is none."""
-    ours, theirs = run.scalars.get(name), first.scalars.get(name)
-    if ours is None or theirs is None:
+    if contrast is None:
         return "–"
-    if ours.volume != theirs.volume:
-        volumes = f"{theirs.volume} and {ours.volume}"
-        return f'<span class="caution" title="{html.escape(volumes)}">other volume</span>'
-    unresolved = [m.candidate.letter for m in (first, run) if m.document[name].get("constrained") is False]
-    if unresolved:
-        return f'<span class="muted">not constrained in {" and ".join(unresolved)}</span>'
-    difference = scalar_difference(ours, theirs, common=common)
+    difference = contrast.difference
+    if difference is None:
+        tone = "caution" if contrast.reason == OTHER_VOLUME else "muted"
+        return f'<span class="{tone}">{html.escape(contrast.reason)}</span>'
     words = _signed(difference.value, difference.error)
-    truth = None if ours.truth is None or theirs.truth is None else ours.truth - theirs.truth
-    known = _truth(truth, difference.error)
+    known = _truth(contrast.truth, difference.error)
     if difference.sigmas is None:
         return words + known
     tone = "caution" if abs(difference.sigmas) > FAR else "muted"
@@ -122,16 +80,6 @@ def _less(run: Measured, first: Measured, name: str, common: frozenset[str]) -> 
 
 FAR = 3.0
 """Differences beyond so many σ are pointed at."""
-
-
-def differing(runs: Sequence[Measured]) -> list[str]:
-    """The letters of the runs some of whose scalars are averaged over other volumes than those of the first."""
-    known = [m for m in runs if m.scalars]
-    return [
-        m.candidate.letter
-        for m in known[1:]
-        if any(s.volume != known[0].scalars[n].volume for n, s in m.scalars.items() if n in known[0].scalars)
-    ]
 
 
 def speed_words(run: Measured) -> str:
@@ -163,7 +111,7 @@ class ComparedScalars(pn.viewable.Viewer):
         super().__init__()
         self._services, self.runs = services, runs
         self._notes, self._table = text(), text()
-        self._apart = differing(runs)
+        self._apart = compared.apart(runs)
         self._say(None)
         if len(runs) > 1:
             Latest(services, self._say).request(later(self._find))
@@ -173,25 +121,11 @@ class ComparedScalars(pn.viewable.Viewer):
         shared: dict[str, int | None] = {}
         for m in self.runs[1:]:
             try:
-                shared[m.candidate.letter] = self._services.shared_stars(m.run, first)
+                shared[m.letter] = self._services.shared_stars(m.run, first)
             except DeepPotentialError:  # the catalogue is gone: the pages that show stars say so
-                shared[m.candidate.letter] = None
-        return Found(shared, self._within() if self._apart else ())
-
-    def _within(self) -> list[Measured]:
-        """All runs with their scalars in the common volume, averaged as the first was asked to."""
-        known = [m for m in self.runs if m.scalars]
-        region = common_region([m.run.flow.region for m in known])
-        found = []
-        for m in self.runs:
-            if m.scalars:
-                config = replace(m.run.manifest.config, scalars=known[0].run.manifest.config.scalars)
-                try:
-                    m = replace(m, scalars=self._services.scalars_within(m.run, config, region))
-                except DeepPotentialError as error:
-                    m = replace(m, scalars={}, error=str(error))
-            found.append(m)
-        return found
+                shared[m.letter] = None
+        within = compared.within_common(self.runs, self._services.scalars_within) if self._apart else ()
+        return Found(shared, within)
 
     def _say(self, found: Found | None) -> None:
         self._table.object = scalar_table(found.within if found and found.within else self.runs)
@@ -202,18 +136,18 @@ class ComparedScalars(pn.viewable.Viewer):
         if self._apart:
             letters = " and ".join(self._apart)
             verb = "average" if len(self._apart) > 1 else "averages"
-            words = f"{letters} {verb} over other volumes than {self.runs[0].candidate.letter}"
+            words = f"{letters} {verb} over other volumes than {self.runs[0].letter}"
             waiting = found is None or not found.within
             sentences.append(
                 f"{words}: {'evaluating all' if waiting else 'all are evaluated'} in the volume common to them."
             )
         for m in self.runs[1:]:
             if found is not None:
-                sentences.append(self._shared(m, found.shared[m.candidate.letter]))
+                sentences.append(self._shared(m, found.shared[m.letter]))
         return sentences
 
     def _shared(self, run: Measured, count: int | None) -> str:
-        letter, first = run.candidate.letter, self.runs[0].candidate.letter
+        letter, first = run.letter, self.runs[0].letter
         if count is None:
             return f"Whether {letter} shares stars with {first} cannot be told: their catalogue cannot be read."
         if count == 0:

@@ -2,13 +2,12 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from core.diagnostics import scalar_tables
 from core.errors import CorruptArtifactError
+from core.runs.compared import differing_settings
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SUMMARY, read_summary
-from core.settings import Setting, differences
 from dashboard.widgets import grouped
 
 
@@ -52,23 +51,8 @@ def columns_table(heads: Sequence[str], columns: Sequence[Mapping[str, str]]) ->
 
 def settings_table(heads: Sequence[str], runs: Sequence[Run]) -> str:
     """What differs between the specifications of the runs, and nothing else."""
-    manifests = [run.manifest for run in runs]
-    facts = {
-        "catalogue": [f"{m.catalogue.name} · {m.catalogue.id}" for m in manifests],
-        "region": [str(m.region) for m in manifests],
-        "preset": [m.preset for m in manifests],
-    }
-    rows = {name: values for name, values in facts.items() if len(set(values)) > 1}
-    rows |= {_name(row[0]): [_said(s.value) for s in row] for row in differences([m.config for m in manifests])}
+    rows = differing_settings(runs)
     if not rows:
         return '<p class="muted">The same stars and the same settings.</p>'
     columns = [{name: html.escape(values[i]) for name, values in rows.items()} for i in range(len(runs))]
     return columns_table(heads, columns)
-
-
-def _name(setting: Setting) -> str:
-    return f"{setting.key} [{setting.unit}]" if setting.unit else setting.key
-
-
-def _said(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

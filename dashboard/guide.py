@@ -91,6 +91,10 @@ GUIDE: dict[str, tuple[Step, ...]] = {
             "Leave it",
             "Close the tab, stop the server: the fit goes on. A run that was interrupted goes on where it stopped.",
         ),
+        Step(
+            "Keep order",
+            "Manage, beside a run, tags it, archives it or moves it to the trash; search finds it by any of its words.",
+        ),
     ),
     "compare": (
         Step(

@@ -107,9 +107,22 @@ class RunMonitor(pn.viewable.Viewer):
         if self._poll is None:
             self._poll = pn.state.add_periodic_callback(self.refresh, period=_PERIOD)
 
+    def forget(self) -> None:
+        """Show no run."""
+        self.run, self._card.visible = None, False
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._poll is not None:
+            self._poll.stop()
+            self._poll = None
+
     def refresh(self) -> None:
         """Read the run's directory and show how it stands."""
         if self.run is None:
+            return
+        if not self.run.path.is_dir():  # it was deleted, here or elsewhere
+            self.forget()
             return
         status = run_status(self.run)
         with one_update():
@@ -123,9 +136,8 @@ class RunMonitor(pn.viewable.Viewer):
                 self._draw_curves()
         # A run that goes on after a stop still says how it stopped until its runner has started.
         settled = status.state == "done" or time.monotonic() - self._since > _STARTING
-        if status.state in ("done", "failed", "cancelled") and settled and self._poll is not None:
-            self._poll.stop()
-            self._poll = None
+        if status.state in ("done", "failed", "cancelled") and settled:
+            self._stop()
         if not self._was_ready and self._ready(status):
             self._was_ready = True
             self._arrived(self.run)

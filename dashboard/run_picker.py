@@ -89,7 +89,7 @@ class RunPicker(pn.viewable.Viewer):
         self, session: Session, services: Services, go_to: Callable[[Run], None], with_parent: WithParent = alone
     ):
         super().__init__()
-        runs = {run.path.name: run for run in services.runs() if run.has(FLOW_SAMPLE)}
+        runs = {run.path.name: run for run in services.offered(session.run) if run.has(FLOW_SAMPLE)}
         chosen = session.run or next(iter(runs), "")
         self._choice = pn.widgets.Select(
             options=run_options(runs.values()),

@@ -51,6 +51,10 @@ class Services:
         """All runs, newest first, the demonstration last; a run once opened keeps its opened products."""
         return [self._runs.setdefault(run.path, run) for run in list_runs(self.root)]
 
+    def offered(self, *chosen: str) -> list[Run]:
+        """The runs to choose among: those that are not archived, and the ``chosen`` ones, by directory name or id."""
+        return [run for run in self.runs() if not run.archived or {run.path.name, run.id} & {*chosen}]
+
     def run(self, name: str) -> Run:
         """The run of that directory name, id or name; UnknownRunError otherwise."""
         for run in self.runs():
@@ -60,7 +64,7 @@ class Services:
 
     def default_run(self) -> Run:
         """What a first visitor sees: the newest run with products, else UnknownRunError."""
-        for run in self.runs():
+        for run in self.offered():
             if run.has(FLOW_SAMPLE):
                 return run
         raise UnknownRunError("there are no runs yet", remedy="Start one on the page Train.")
@@ -112,7 +116,8 @@ class Services:
         Asked again for a fit that has just been started, as by a double click, it gives that one.
         """
         asked = (catalogue.id, config, region, name, parent)
-        if (going := self._started.get(asked)) is not None and run_status(going).state in ("waiting", *GOING):
+        going = self._started.get(asked)
+        if going is not None and going.path.is_dir() and run_status(going).state in ("waiting", *GOING):
             return going
         run = create_fit(
             catalogue,

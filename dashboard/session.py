@@ -84,6 +84,9 @@ class Session(param.Parameterized):
     pair_x = param.String(default="", doc="Scalar that is drawn across; empty for the first choice.")
     pair_y = param.String(default="", doc="Scalar that is drawn up.")
 
+    search = param.String(default="", doc="Words that the listed runs hold.")
+    listed = param.Selector(default="current", objects=["current", "archived", "trash"], doc="Which runs are listed.")
+
     quantity = param.String(default="density")
     show = param.String(default="median")
     overlay_truth = param.Boolean(default=True)

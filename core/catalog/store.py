@@ -135,16 +135,43 @@ class CatalogueStore:
                 remedy=f"Free some disk space, or name another directory in {DATA_VARIABLE}.",
             ) from error
 
+    def has(self, catalogue_id: str) -> bool:
+        """Whether a catalogue of that id is stored."""
+        return any(path.name == catalogue_id for path in self._directories())
+
+    @contextlib.contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """An empty directory for the files of a catalogue; what :meth:`adopt` does not move from there is removed."""
+        home = self.root / "catalogues"
+        home.mkdir(parents=True, exist_ok=True)
+        _sweep(home)
+        incoming = home / f"{_INCOMING}{uuid.uuid4().hex}"
+        incoming.mkdir()
+        try:
+            yield incoming
+        finally:
+            shutil.rmtree(incoming, ignore_errors=True)
+
+    def adopt(self, incoming: Path, catalogue_id: str) -> None:
+        """Stores the catalogue whose files are in ``incoming``, unless it is there already.
+
+        Raises CorruptArtifactError where these are not the stars that the id stands for.
+        """
+        if self.has(catalogue_id):
+            return
+        catalogue = read_catalogue(incoming)
+        known = {name: catalogue.column(name) for name in catalogue.units if name in QUANTITIES}
+        checked_name(catalogue.name)
+        found = {catalogue.id, content_id(known, catalogue.region, catalogue.frame)}
+        if len(known) < len(catalogue.units) or found != {catalogue_id}:
+            raise CorruptArtifactError(f"these are not the stars of the catalogue {catalogue_id}")
+        _rename(incoming, self.root / "catalogues" / catalogue_id)
+
     def _publish(self, final: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Catalogue:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(final.parent)
         if not final.exists():
-            incoming = final.parent / f"{_INCOMING}{uuid.uuid4().hex}"
-            try:
+            with self.incoming() as incoming:
                 _write(incoming, arrays, record)
                 _rename(incoming, final)
-            finally:
-                shutil.rmtree(incoming, ignore_errors=True)
         elif self._found_by(str(record["name"])) != final.name:
             _write_record(final, record)
             _sync(final)
@@ -185,7 +212,7 @@ def _arrays(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _write(directory: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
-    (directory / "columns").mkdir(parents=True)
+    (directory / "columns").mkdir()
     for name, array in arrays.items():
         with (directory / "columns" / f"{name}.npy").open("wb") as stream:
             np.save(stream, array, allow_pickle=False)

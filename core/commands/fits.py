@@ -128,13 +128,13 @@ def run(
 @runs_option
 @json_option
 def status(run: str | None, runs: str | None, as_json: bool) -> None:
-    """Say where all runs stand, or one with its tasks."""
+    """Say where all runs stand, or one with its tasks; archived ones only where they are named."""
     root = runs_root(runs)
     if run is not None:
         one = run_status(find_run(run, root))
         say(json.dumps(one.to_json() | {"left_out": _left_out(one.run)}) if as_json else _report(one))
         return
-    found = [run_status(r) for r in list_runs(root)]
+    found = [run_status(r) for r in list_runs(root) if not r.archived]
     if as_json:
         say(json.dumps([s.to_json() for s in found]))
         return

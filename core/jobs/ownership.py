@@ -25,9 +25,20 @@ def is_owned(run: Run) -> bool:
     return not run.embedded and is_held(run.path / _LOCK_FILE, run.path / _OWNER_FILE)
 
 
+def refuse_owned(run: Run) -> None:
+    """RunBusyError, naming host and process, where somebody runs the run."""
+    if is_owned(run):
+        raise RunBusyError(f"run {run.manifest.name!r} is being run by {owner_of(run.path) or 'another process'}")
+
+
 def owner_of(path: Path) -> Owner | None:
     """Who runs the run in a directory, or was killed while doing so."""
     return read_owner(path / _OWNER_FILE)
+
+
+def forget_owner(path: Path) -> None:
+    """Take back the record of who ran the run in a directory."""
+    (path / _OWNER_FILE).unlink(missing_ok=True)
 
 
 def is_run_by(path: Path, token: str) -> bool:

@@ -8,7 +8,9 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,15 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 from core.catalog.store import EMBEDDED
 from core.errors import CorruptArtifactError, DeepPotentialError, InputError, UnknownRunError, suggestion
+from core.runs import labels
 from core.runs.artifacts import sync_directory, write_json
 from core.runs.manifest import Manifest, provenance, read_manifest
 from core.runs.seals import read_product
+from core.runs.trash import trashed
 
 if TYPE_CHECKING:  # JAX takes a second to import, and lists of runs do not need it
     import core.flow.distribution_function
     import core.potential.fields
 
 RUNS_VARIABLE = "DEEP_POTENTIAL_RUNS"
+_INCOMING = ".incoming-"
 EMBEDDED_RUNS = EMBEDDED / "demo" / "runs"
 
 
@@ -64,6 +69,16 @@ class Run:
     def embedded(self) -> bool:
         """Whether the run came with the program and must not be written to."""
         return self.path.is_relative_to(EMBEDDED_RUNS)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What people call it besides its name."""
+        return labels.tags(self.path)
+
+    @property
+    def archived(self) -> bool:
+        """Whether it is out of the way: not offered, and still there for who names it."""
+        return labels.is_archived(self.path)
 
     def has(self, product: str) -> bool:
         """Whether the file of that name has been made."""
@@ -104,18 +119,14 @@ class Run:
 
 def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:
     """A new run directory: complete, or not there at all."""
-    path = root / f"{manifest.id}-{slug(manifest.name)}"
-    incoming = root / f".incoming-{manifest.id}"
+    path = root / directory_name(manifest)
     try:
-        (incoming / "tasks").mkdir(parents=True)
-        (incoming / "products").mkdir()
-        for task in manifest.tasks:
-            (incoming / "tasks" / task.id).mkdir()
-        write_json(incoming / "provenance.json", provenance(command))
-        write_json(incoming / "run.json", manifest.to_json())
-        incoming.rename(path)
+        with incoming_directory(root) as incoming:
+            make_directories(incoming, manifest)
+            write_json(incoming / "provenance.json", provenance(command))
+            write_json(incoming / "run.json", manifest.to_json())
+            incoming.rename(path)
     except OSError as error:
-        shutil.rmtree(incoming, ignore_errors=True)
         raise InputError(
             f"the run cannot be created: {error.strerror or error}",
             file=root,
@@ -123,6 +134,36 @@ def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:
         ) from error
     sync_directory(root)
     return Run(path, manifest)
+
+
+def directory_name(manifest: Manifest) -> str:
+    """What the directory of a run is called."""
+    return f"{manifest.id}-{slug(manifest.name)}"
+
+
+def make_directories(path: Path, manifest: Manifest) -> None:
+    """The directories that every run has, as far as they are not there."""
+    for name in ("products", *(f"tasks/{task.id}" for task in manifest.tasks)):
+        (path / name).mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def incoming_directory(root: Path) -> Iterator[Path]:
+    """An empty directory in which a run is put together; what is not moved from there is removed.
+
+    So are those that were left behind by a process that was killed, when they are a day old.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    for abandoned in root.glob(f"{_INCOMING}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - abandoned.stat().st_mtime > 86400:
+                shutil.rmtree(abandoned, ignore_errors=True)
+    incoming = root / f"{_INCOMING}{secrets.token_hex(8)}"
+    incoming.mkdir()
+    try:
+        yield incoming
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
 
 
 def open_run(path: str | Path) -> Run:
@@ -134,23 +175,35 @@ def open_run(path: str | Path) -> Run:
 
 
 def find_run(name: str | Path, root: Path) -> Run:
-    """The run that ``name`` means: a directory, an id, or the newest run of that name.
+    """The run that ``name`` means: a directory, an id, or the newest run of that name; archived ones come last.
 
     Raises UnknownRunError with the nearest known name.
     """
     if (Path(name) / "run.json").is_file():
         return open_run(name)
     runs = list_runs(root)
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.archived):
         if str(name) in (run.id, run.path.name, run.manifest.name):
             return run
     readable = {run.path for run in runs}
     for path in _directories(root):
         if path.resolve() not in readable and f"{path.name}-".startswith(f"{name}-"):
             return open_run(path)  # says what is wrong with it
+    if any(str(name) in thrown.names for thrown in trashed(root)):
+        raise UnknownRunError(
+            f"the run {str(name)!r} is in the trash", remedy=f"Bring it back with: deep-potential restore {name}"
+        )
     known = {run.manifest.name for run in runs}
     remedy = suggestion(str(name), known) if known else "There are no runs yet: deep-potential fit CATALOGUE."
     raise UnknownRunError(f"there is no run {str(name)!r} in {root}", remedy=remedy)
+
+
+def find_own_run(name: str | Path, root: Path) -> Run:
+    """As :func:`find_run`; InputError for a demonstration run, which nobody may change."""
+    run = find_run(name, root)
+    if run.embedded:
+        raise InputError("the demonstration runs are read-only", file=run.path.name, remedy="Fit its catalogue anew.")
+    return run
 
 
 def list_runs(root: Path) -> list[Run]:

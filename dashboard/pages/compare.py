@@ -39,7 +39,7 @@ class Compare(pn.viewable.Viewer):
         self.picker = CandidatePicker(self.chosen, services, choose)
         self.slices = ComparedSlices(session, services, self.chosen)
         self.measured = measured(self.chosen)
-        fitted = [(m.candidate, m.run) for m in self.measured if m.candidate.letter in self.slices.slicers]
+        fitted = [(c, c.run) for c in self.chosen if c.run is not None and c.letter in self.slices.slicers]
         self.profiles = ComparedProfiles(session, services, fitted)
         self.scalars = ComparedScalars(services, self.measured)
         self._quality = text()
@@ -57,19 +57,17 @@ class Compare(pn.viewable.Viewer):
         return [self.picker, *self.slices.controls()]
 
     def _count(self) -> dict[str, str]:
-        return {m.candidate.letter: significance(self.services, m.run) for m in self.measured}
+        return {m.letter: significance(self.services, m.run) for m in self.measured}
 
     def _show_quality(self, counted: dict[str, str]) -> None:
         """The quality of the flows as far as it is known by now."""
         waiting = '<span class="muted">binning …</span>'
-        columns = [
-            quality_cells(m.run) | {"significance rms": counted.get(m.candidate.letter, waiting)} for m in self.measured
-        ]
+        columns = [quality_cells(m.run) | {"significance rms": counted.get(m.letter, waiting)} for m in self.measured]
         self._quality.object = columns_table(self._heads, columns) if columns else ""
 
     @property
     def _heads(self) -> list[str]:
-        return [f"{m.candidate.letter} · {html.escape(m.candidate.title)}" for m in self.measured]
+        return [html.escape(m.title) for m in self.measured]
 
     def __panel__(self) -> pn.Column:
         fill = {"sizing_mode": "stretch_width", "margin": 0}

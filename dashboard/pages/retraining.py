@@ -9,20 +9,19 @@ from core.config import PRESETS, Config
 from core.errors import DeepPotentialError
 from core.flow.halves import shortage
 from core.jobs.creation import fit_config
-from core.jobs.launch import launch_detached
-from core.jobs.ownership import request_cancel
-from core.jobs.status import GOING, RunStatus, duration, run_status
+from core.jobs.status import GOING, run_status
 from core.phase_space.region import Everything, Region
 from core.runs.registry import Run
 from dashboard.failures import notify
 from dashboard.forms import ConfigForm
 from dashboard.parent_link import WithParent, alone
 from dashboard.retrain import cost
+from dashboard.run_list import RunList
 from dashboard.run_monitor import RunMonitor
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.upload import CatalogueUpload, is_offered
-from dashboard.widgets import caption, card, empty, grouped, text
+from dashboard.widgets import caption, grouped, text
 
 _ALL = "all stars"
 
@@ -38,7 +37,7 @@ class Retraining(pn.viewable.Viewer):
         with_parent: WithParent = alone,
     ):
         super().__init__()
-        self.session, self.services, self.open, self.with_parent = session, services, open_run, with_parent
+        self.session, self.services = session, services
         self._catalogues = {c.id: c for c in services.catalogues()}
         fill = {"sizing_mode": "stretch_width", "margin": (2, 0, 6, 0)}
         self._catalogue = pn.widgets.Select(label="catalogue", options=self._options(), **fill)
@@ -63,10 +62,14 @@ class Retraining(pn.viewable.Viewer):
             margin=(4, 0),
         )
         self.monitor = RunMonitor(session, self._finished, curves=True, with_parent=with_parent)
-        self._known: list[tuple[str, str, int]] | None = None
-        self._table = pn.Column(sizing_mode="stretch_width", margin=0)
-        self._runs = card(caption("Runs"), self._table)
-        self._empty = empty("No runs yet", "Choose a catalogue on the left and press Start.")
+        self.runs = RunList(
+            session,
+            services,
+            open_run=open_run,
+            follow=self.monitor.follow,
+            with_parent=with_parent,
+            deleted=self._deleted,
+        )
         for w in (self._catalogue, self._preset, self._frame):
             w.param.watch(lambda event: self._adopt(), "value")
         self._subset.param.watch(lambda event: self._refresh(), "value")
@@ -74,8 +77,6 @@ class Retraining(pn.viewable.Viewer):
         if self._catalogues:
             self._preselect()
             self._adopt()
-        self._list()
-        pn.state.add_periodic_callback(self._list, period=3000)
 
     def controls(self) -> list[pn.viewable.Viewable]:
         """The form of a new run, for the rail."""
@@ -152,77 +153,25 @@ class Retraining(pn.viewable.Viewer):
             notify(error)
             return
         self.monitor.follow(run)
-        self._list()
+        self.runs.refresh()
 
     def _finished(self, run: Run) -> None:
-        self._list()
+        self.runs.refresh()
         if pn.state.notifications is not None:
             pn.state.notifications.success(f"Run {run.manifest.name} is done.", duration=6000)
 
+    def _deleted(self, run: Run) -> None:
+        """Let go of a run that went to the trash."""
+        if self.session.run == run.path.name:
+            self.session.run = ""
+
     def follow_newest(self) -> None:
         """Show the run that is going on, else the one that is looked at."""
-        runs = self.services.runs()
+        runs = self.services.offered()
         going = [run for run in runs if run_status(run).state in GOING]
         looked_at = [run for run in runs if run.path.name == self.session.run]
         for run in (*going, *looked_at, *runs)[:1]:
             self.monitor.follow(run)
 
-    def _list(self) -> None:
-        rows = [_RunRow(self, run_status(run)) for run in self.services.runs()]
-        known = [(row.status.run.id, row.status.state, row.status.tasks_done) for row in rows]
-        if known != self._known:
-            self._known = known
-            self._table.objects = [row.view for row in rows]
-            self._runs.visible, self._empty.visible = bool(rows), not rows
-
     def __panel__(self) -> pn.Column:
-        return pn.Column(self.monitor, self._empty, self._runs, sizing_mode="stretch_width", margin=0)
-
-
-class _RunRow:
-    """A line of the list of runs, with what can be done about it."""
-
-    def __init__(self, page: Retraining, status: RunStatus):
-        self.status = status
-        manifest = status.run.manifest
-        tone = {"done": "good", "running": ""}.get(status.state, "caution")
-        took = duration(status.seconds_taken) if status.seconds_taken and status.state not in GOING else "–"
-        when = "comes with the program" if status.run.embedded else manifest.created[:16].replace("T", " ")
-        cells = (
-            ("2 1 160px", f"<strong>{html.escape(manifest.name)}</strong>"),
-            ("0 1 90px", f'<span class="{tone}">{status.state}</span>'),
-            ("0 1 100px", f"{grouped(manifest.stars)} stars"),
-            ("0 1 110px", f"{status.tasks_done} of {len(status.tasks)} tasks"),
-            ("0 1 170px", f'<span class="muted">{when}</span>'),
-            ("0 1 90px", took),
-        )
-        style = "display:flex;flex-wrap:wrap;gap:2px 12px;align-items:center;min-height:36px"
-        line = "".join(f'<div style="flex:{flex}">{words}</div>' for flex, words in cells)
-        words = text(f'<div style="{style}">{line}</div>', margin=0)
-        self.view = pn.Row(words, *self._buttons(page), sizing_mode="stretch_width", margin=0)
-
-    def _buttons(self, page: Retraining) -> list[pn.widgets.Button]:
-        run, state = self.status.run, self.status.state
-        actions = []
-        if run.has("flow_sample.parquet"):
-            actions.append(("Open", lambda event: page.open(run)))
-        if state == "done" and (compare := page.with_parent(run)) is not None:
-            actions.append(("Compare with parent", lambda event: compare()))
-        if state in GOING:
-            actions += [
-                ("Follow", lambda event: page.monitor.follow(run)),
-                ("Cancel", lambda event: request_cancel(run)),
-            ]
-        if state in ("cancelled", "interrupted", "failed", "waiting") and not run.embedded:
-
-            def go_on(event: object) -> None:
-                launch_detached(run)
-                page.monitor.follow(run)
-
-            actions.append(("Go on", go_on))
-        buttons = []
-        for label, act in actions:
-            button = pn.widgets.Button(label=label, color="light", margin=0)
-            button.on_click(act)
-            buttons.append(button)
-        return buttons
+        return pn.Column(self.monitor, self.runs, sizing_mode="stretch_width", margin=0)

@@ -91,7 +91,7 @@ def test_what_a_run_lacks_is_said_in_its_column_and_the_others_are_shown(service
     words = words_of(page)
     assert "C: run &#x27;begun&#x27; has no scalars yet" in words
     assert "not trained yet" in words
-    assert [m.candidate.letter for m in page.measured] == ["A", "B", "C"]
+    assert [m.letter for m in page.measured] == ["A", "B", "C"]
 
 
 def test_nothing_readable_is_still_a_page(services, two, idle):
