@@ -97,7 +97,7 @@ class Upload(AuthRequestHandler):
         if self.file is not None:
             try:
                 self.file.write(chunk)
-            except (OSError, DeepPotentialError) as error:
+            except DeepPotentialError as error:
                 self._end(HTTPStatus.INSUFFICIENT_STORAGE, str(error))
 
     async def post(self) -> None:
