@@ -1,8 +1,11 @@
 """The disk fills up at any call of any writer: one message, what was there is as it was, and with room it is written."""
 
 import errno
+import os
 import re
 import shutil
+import subprocess
+from contextlib import suppress
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -137,6 +140,39 @@ def test_a_writer_without_room(case, disk):
     assert told
     assert all("there is no room on the disk" in words for words in told)
     assert not any(str(disk.root) in words for words in told if case == "upload")
+
+
+@pytest.fixture
+def small_disk(tmp_path_factory):
+    """A file system of a megabyte, where one may be mounted."""
+    place = tmp_path_factory.mktemp("small")
+    mount = shutil.which("mount")
+    options = ["-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if os.name != "posix" or not mount or subprocess.run([mount, *options], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_file_system_that_is_really_full(small_disk, home, stars, waiting, disk):
+    for path in (stars, home / "runs"):
+        shutil.move(path, small_disk)
+    filling, refused = small_disk / "filling", []
+    for case, write in WRITERS.items():
+        with filling.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        before = files(small_disk)
+        try:
+            write(small_disk, 0)
+        except (OSError, InputError) as error:
+            assert re.search("no room on the disk|too full", str(understood(error))), case
+            assert files(small_disk) == before, case
+            refused.append(case)
+        filling.unlink()
+        if case != "upload":  # it leaves a gigabyte free
+            write(small_disk, 1)
+    assert set(WRITERS) - set(refused) <= {"request to stop", "launch"}  # a name alone takes no room
 
 
 COMMANDS = {
