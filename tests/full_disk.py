@@ -44,7 +44,7 @@ class FullDisk:
 
     def spend(self, what: str, path: Any) -> None:
         """A call that needs room: an OSError where there is none."""
-        if path is None or not (path := Path(os.path.abspath(path))).is_relative_to(self.root):  # noqa: PTH100
+        if path is None or not (path := Path(os.path.abspath(path))).is_relative_to(self.root):
             return
         self.is_full = self.is_full or self._filled_by(what, path)
         self.calls += 1
@@ -52,7 +52,7 @@ class FullDisk:
             raise OSError(self.number, os.strerror(self.number), *([] if what == "write" else [str(path)]))
 
     def _open(self, path: Any, flags: int, *rest: Any, **named: Any) -> int:
-        if flags & os.O_CREAT and not os.path.exists(path):  # noqa: PTH110  (pathlib would come back here)
+        if flags & os.O_CREAT and not os.path.exists(path):
             self.spend("open", path)
         descriptor: int = _OS["open"](path, flags, *rest, **named)
         self._open_below[descriptor] = Path(path)
@@ -73,7 +73,7 @@ class FullDisk:
         _OS["fsync"](descriptor)
 
     def _mkdir(self, path: Any, *rest: Any, **named: Any) -> None:
-        if not os.path.exists(path):  # noqa: PTH110
+        if not os.path.exists(path):
             self.spend("mkdir", path)
         _OS["mkdir"](path, *rest, **named)
 
@@ -87,7 +87,7 @@ class FullDisk:
         path = self._open_below.get(file) if isinstance(file, int) else Path(file).absolute()
         if path is None or not set(mode) & set("wax+") or not path.is_relative_to(self.root):
             return _OPEN(file, mode, buffering, *words, **named)
-        if not os.path.exists(path):  # noqa: PTH110
+        if not os.path.exists(path):
             self.spend("open", path)
         raw = _Raw(self, path, file, mode)
         if buffering == 0:

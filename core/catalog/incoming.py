@@ -80,7 +80,7 @@ class IncomingFile:
 
     @contextmanager
     def _refused(self) -> Iterator[None]:
-        """A disk that refuses is told by the sender's name for the file; the path on the server is nobody's business."""
+        """What a disk refuses is told by the sender's name for the file; where that is here is nobody's business."""
         try:
             yield
         except OSError as error:

@@ -51,7 +51,7 @@ def test_complete_stars(name, flow, gaia_file, store):
 
 
 def test_file_without_velocities_says_so(gaia_file, store):
-    with pytest.raises(CatalogError, match="radial_velocity.*none of the 100 rows has a value"):
+    with pytest.raises(CatalogError, match=r"radial_velocity.*none of the 100 rows has a value"):
         ingest(gaia_file("gaia_source_dr2_binary2.vot"), store=store)
 
 

@@ -69,7 +69,7 @@ def test_nobody_without_the_key_gets_into_a_cluster(keys, tmp_path, monkeypatch)
             assert client.scheduler_info()["address"] == cluster.scheduler_address
         monkeypatch.setenv("DEEP_POTENTIAL_TLS", str(tmp_path / "other"))
         for address, security in ((f"tcp://127.0.0.1:{port}", None), (f"tls://127.0.0.1:{port}", credentials())):
-            with pytest.raises(OSError, match="Timed out|reset|certificate"):
+            with pytest.raises(OSError, match=r"Timed out|reset|certificate"):
                 Client(address, timeout=1, security=security)
 
 
