@@ -85,10 +85,12 @@ def show(rows: Iterator[Row]) -> None:
 
 async def visit(url: str) -> WebSocketClientConnection:
     """A visitor who has seen the page and keeps it open."""
-    page = await AsyncHTTPClient().fetch(url, request_timeout=120)
+    patience = {"connect_timeout": 300, "request_timeout": 300}
+    page = await AsyncHTTPClient().fetch(url, **patience)
     token = re.search(r'"token":"([^"]+)"', page.body.decode())[1]
     address = urlparse(url)
-    request = HTTPRequest(f"ws://{address.netloc}{address.path}/ws", headers={"Origin": f"http://{address.netloc}"})
+    origin = {"Origin": f"http://{address.netloc}"}
+    request = HTTPRequest(f"ws://{address.netloc}{address.path}/ws", headers=origin, **patience)
     connection = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 30)
     for _ in range(3):  # header, metadata and content of a welcome
         await connection.read_message()
