@@ -20,7 +20,7 @@ from core.commands.moving import pack, unpack
 from core.commands.registry import archive, delete, restore, runs, tag, trash
 from core.commands.results import evaluate, report, sample, scalars
 from core.commands.service import demo, doctor, serve
-from core.errors import CancelledError, DeepPotentialError
+from core.errors import CancelledError, understood
 from core.log import log_file, write_record
 
 
@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         return CancelledError.exit_code
-    except DeepPotentialError as error:
-        click.echo(f"Error: {error}", err=True)
-        return error.exit_code
     except Exception as error:  # noqa: BLE001  (one of the three catch sites: the traceback goes into the log)
+        if (known := understood(error)) is not None:
+            click.echo(f"Error: {known}", err=True)
+            return known.exit_code
         click.echo(f"Error: {type(error).__name__}: {error}\n{_logged(error)}", err=True)
         return 1
     return 0

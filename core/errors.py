@@ -4,10 +4,13 @@ Messages name the file, the column or key, the reason and the remedy (INTERFACES
 """
 
 import difflib
+import errno
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeGuard
 
+FULL_REMEDY = "Make room there and try again; what was there before is as it was."
 _MOST_NAMES = 40
 """More than these are a wall of words."""
 
@@ -43,6 +46,24 @@ class InputError(DeepPotentialError):
 def _visible(text: str) -> str:
     """``text`` with control characters, which a file may hold to confuse a terminal, as their escapes."""
     return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text)
+
+
+def lacks_room(error: BaseException) -> TypeGuard[OSError]:
+    """Whether a disk, or what a user may take of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def refusal(error: OSError) -> str:
+    """Why the system refused, in words; of a full disk they are the same everywhere."""
+    words = error.strerror or str(error)
+    return f"there is no room on the disk ({words})" if lacks_room(error) else words
+
+
+def understood(error: BaseException) -> DeepPotentialError | None:
+    """The error in words for a user: ours as it is, a full disk as an InputError; None for whatever is unexpected."""
+    if lacks_room(error):
+        return InputError(refusal(error), file=error.filename, remedy=FULL_REMEDY)
+    return error if isinstance(error, DeepPotentialError) else None
 
 
 class CatalogError(InputError):

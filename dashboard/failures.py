@@ -10,7 +10,7 @@ from pathlib import Path
 
 import panel as pn
 
-from core.errors import DeepPotentialError
+from core.errors import understood
 from core.log import RecordHandler
 
 log = logging.getLogger("deep_potential.dashboard")
@@ -25,8 +25,8 @@ def keep_log(file: Path) -> None:
 
 def words(error: BaseException) -> str:
     """What to tell the user; an error that is not ours is logged under a new id."""
-    if isinstance(error, DeepPotentialError):
-        return str(error)
+    if (known := understood(error)) is not None:
+        return str(known)
     error_id = secrets.token_hex(4)
     log.error("error %s", error_id, exc_info=error, extra={"error_id": error_id})
     return f"Something went wrong that should not have. Its traceback is in the server's log under {error_id}."

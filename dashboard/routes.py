@@ -1,4 +1,4 @@
-"""What the server answers beside pages: whether it is well, and files that are sent to it.
+"""What the server answers beside pages: whether it is well, files that are sent to it, a login with its brake.
 
 ``deep-potential serve`` loads this as a plugin of Panel's: ``panel serve app.py --plugins dashboard.routes``.
 """
@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlparse
 from bokeh.server.util import check_allowlist
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.settings import settings
+from panel.config import config
 from tornado.web import RequestHandler, stream_request_body
 
 from core.catalog.incoming import LARGEST, IncomingFile
@@ -23,6 +24,7 @@ from core.catalog.presets import PRESETS
 from core.catalog.store import CatalogueStore
 from core.errors import DeepPotentialError
 from core.runs.registry import runs_root
+from dashboard.login import Login
 from dashboard.upload import HEADER, offer
 from dashboard.visitors import WORDS, is_welcome
 
@@ -97,7 +99,7 @@ class Upload(AuthRequestHandler):
         if self.file is not None:
             try:
                 self.file.write(chunk)
-            except (OSError, DeepPotentialError) as error:
+            except DeepPotentialError as error:
                 self._end(HTTPStatus.INSUFFICIENT_STORAGE, str(error))
 
     async def post(self) -> None:
@@ -140,5 +142,5 @@ class Upload(AuthRequestHandler):
         self.write(json.dumps(words))
 
 
-ROUTES = [(r"/health", Health), (r"/upload", Upload)]
+ROUTES = [(r"/health", Health), (r"/upload", Upload), *([(r"/login", Login)] if config.basic_auth else [])]
 offer()

@@ -14,7 +14,7 @@ from astropy.io import fits
 from core.catalog.metadata import FITS_KEYWORD, PARQUET_KEY, encode_metadata
 from core.catalog.quantities import QUANTITIES
 from core.catalog.tables.opening import open_table
-from core.errors import CatalogError
+from core.errors import CatalogError, refusal
 
 _FITS_FORMATS = {"f4": "E", "f8": "D", "i2": "I", "i4": "J", "i8": "K", "u1": "B", "b1": "L"}
 
@@ -43,7 +43,7 @@ def write_catalogue(path: str | Path, columns: Mapping[str, np.ndarray], metadat
         temporary.replace(file)
     except OSError as error:
         raise CatalogError(
-            f"the file cannot be written: {error.strerror or error}",
+            f"the file cannot be written: {refusal(error)}",
             file=file,
             remedy="Check the directory and the disk.",
         ) from error

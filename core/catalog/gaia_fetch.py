@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.catalog.gaia_query import GaiaQuery
-from core.errors import InputError
+from core.errors import InputError, refusal
 
 MOST_ROWS = 3_000_000
 """Of one answer to somebody who has not logged in: an answer of so many may have been cut."""
@@ -57,7 +57,7 @@ def fetch(query: GaiaQuery, out: Path, parts: int, archive: Archive, progress: C
         stars = _join(files, out)
     except OSError as error:
         raise InputError(
-            f"the stars cannot be written: {error.strerror or error}", file=out, remedy="Check the directory."
+            f"the stars cannot be written: {refusal(error)}", file=out, remedy="Check the directory."
         ) from error
     shutil.rmtree(place, ignore_errors=True)
     return stars

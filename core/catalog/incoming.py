@@ -8,7 +8,8 @@ import os
 import shutil
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from core.catalog.catalogue import Catalogue
 from core.catalog.guarded import read_guarded
 from core.catalog.ingest import usable_name
 from core.catalog.store import CatalogueStore
-from core.errors import CatalogError, InputError
+from core.errors import FULL_REMEDY, CatalogError, InputError, lacks_room, refusal
 
 LARGEST = 8 << 30
 """Bytes of one file; the limit on all that a store holds is QUOTA_VARIABLE."""
@@ -37,31 +38,32 @@ class IncomingFile:
         self.received, self._digest = 0, hashlib.sha256()
         folder = store.root / "incoming"
         check_room(size, store.root)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _sweep(folder)
         self.path = folder / f".{uuid.uuid4().hex}"
-        self._stream: BinaryIO = open(  # noqa: SIM115  (closed by read and by discard)
-            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
-        )
+        with self._refused():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sweep(folder)
+            self._stream: BinaryIO = open(  # noqa: SIM115  (closed by read and by discard)
+                os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+            )
 
     def write(self, piece: bytes) -> None:
-        """Take the next bytes; CatalogError for more than were announced."""
+        """Take the next bytes; CatalogError for more than were announced, and where the disk takes no more."""
         self.received += len(piece)
         if self.received > self.size:
             raise CatalogError("more bytes came than were announced", file=self.name, remedy="Send it again.")
         self._digest.update(piece)
-        self._stream.write(piece)
+        with self._refused():
+            self._stream.write(piece)
 
     def read(self, recipe: str | None = None) -> Catalogue:
         """The catalogue in the file, which is removed then; raises what ingest raises, with the sender's name."""
-        self._stream.close()
-        if self.received < self.size:
-            self.discard()
-            raise CatalogError(
-                f"only {self.received:,} of {self.size:,} bytes came", file=self.name, remedy="Send it again."
-            )
         try:
-            self.path = self.path.replace(self.path.with_name(self._digest.hexdigest() + _suffixes(self.name)))
+            if self.received < self.size:
+                told = f"only {self.received:,} of {self.size:,} bytes came"
+                raise CatalogError(told, remedy="Send it again.")
+            with self._refused():
+                self._stream.close()
+                self.path = self.path.replace(self.path.with_name(self._digest.hexdigest() + _suffixes(self.name)))
             stem = self.name.removesuffix(".gz").rpartition(".")[0]
             return read_guarded(self.path, recipe, name=usable_name(stem or self.name), store=self.store)
         except InputError as error:
@@ -72,8 +74,18 @@ class IncomingFile:
 
     def discard(self) -> None:
         """Leave nothing of it."""
-        self._stream.close()
+        with suppress(OSError):  # what is still to be written finds no room either
+            self._stream.close()
         self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        """What a disk refuses is told by the sender's name for the file; where that is here is nobody's business."""
+        try:
+            yield
+        except OSError as error:
+            remedy = FULL_REMEDY if lacks_room(error) else None
+            raise CatalogError(refusal(error), file=self.name, remedy=remedy) from error
 
 
 def check_room(size: int, root: Path) -> None:

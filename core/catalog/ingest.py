@@ -14,7 +14,7 @@ from core.catalog.selection import Selection, plan_selection
 from core.catalog.store import LONGEST_NAME, Catalogue, CatalogueStore, checked_name
 from core.catalog.tables.opening import local_file, open_table
 from core.catalog.tables.table import check_memory
-from core.errors import CatalogError
+from core.errors import CatalogError, refusal
 
 
 def ingest(
@@ -47,7 +47,7 @@ def ingest(
         _check_unchanged(file, before)
     except OSError as error:
         raise CatalogError(
-            f"it cannot be read to its end: {error.strerror or error}",
+            f"it cannot be read to its end: {refusal(error)}",
             file=file,
             remedy="Was it changed meanwhile?",
         ) from error

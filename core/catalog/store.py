@@ -22,7 +22,7 @@ import numpy as np
 from core.catalog.catalogue import SCHEMA, Catalogue, read_catalogue
 from core.catalog.cuts import CutFlow
 from core.catalog.quantities import CARTESIAN, QUANTITIES
-from core.errors import CatalogError, CorruptArtifactError, InputError, UnknownRunError, suggestion
+from core.errors import CatalogError, CorruptArtifactError, InputError, UnknownRunError, refusal, suggestion
 from core.phase_space.region import Region
 
 DATA_VARIABLE = "DEEP_POTENTIAL_DATA"
@@ -130,7 +130,7 @@ class CatalogueStore:
             return self._publish(home / str(record["id"]), arrays, record)
         except OSError as error:
             raise CatalogError(
-                f"the catalogue cannot be written: {error.strerror or error}",
+                f"the catalogue cannot be written: {refusal(error)}",
                 file=home,
                 remedy=f"Free some disk space, or name another directory in {DATA_VARIABLE}.",
             ) from error

@@ -38,6 +38,7 @@ def serve(port: int, show: bool, address: str, users: Path | None, origin: tuple
     command = [
         *(sys.executable, "-m", "panel", "serve", str(ROOT / "app.py")),
         *("--address", address, "--port", str(port), "--plugins", "dashboard.routes"),
+        *("--setup", str(ROOT / "dashboard" / "startup.py")),
         *origins,
         *(["--show"] if show else []),
     ]

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
-from core.errors import InputError
+from core.errors import InputError, refusal
 from core.export.tables import UNITS, Tables
 from core.runs.artifacts import write_bytes
 
@@ -36,7 +36,7 @@ def write_tables(path: Path, tables: Tables) -> None:
     try:
         write_bytes(path, content)
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=path, remedy="Check the directory.") from error
+        raise InputError(f"cannot be written: {refusal(error)}", file=path, remedy="Check the directory.") from error
 
 
 def read_tables(path: str | Path) -> Tables:

@@ -13,6 +13,7 @@ from core.diagnostics.residual_maps import SignificanceMap
 from core.errors import CorruptArtifactError
 from core.phase_space.region import Everything
 from core.runs.artifacts import fits_seal, read_json
+from core.runs.manifest import PROVENANCE_KEYS
 from core.runs.registry import Run
 from core.runs.star_files import FlowSummary
 
@@ -49,7 +50,7 @@ def read_provenance(run: Run) -> Mapping[str, Any]:
     made = read_json(path) if path.is_file() else {}
     if not isinstance(made, dict) or not isinstance(made.get("packages", {}), dict):
         raise CorruptArtifactError(f"{path} is damaged: it does not hold versions by their names")
-    if not fits_seal(made):
+    if not fits_seal(made) or set(made) - PROVENANCE_KEYS:  # the name of the seal may be what has changed
         raise CorruptArtifactError(f"{path} is damaged: its content does not match its SHA-256")
     return made
 

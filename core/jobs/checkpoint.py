@@ -35,17 +35,26 @@ def load_checkpoint(
 ) -> Checkpoint | None:
     """The newest whole checkpoint of ``identity``; None where there is none. ``template(phase)`` gives its shape.
 
-    A damaged one is an event that the reader of the run is told of.
+    A damaged one is an event that the reader of the run is told of, and so is one of another fit, which is kept aside.
     """
     found = _readable(directory)
     if damaged := {name for name in GENERATIONS if (directory / name).exists()} - {m["name"] for _, _, m in found}:
         what = "the other one is used" if found else "training starts again"
         note(directory, f"checkpoint {', '.join(sorted(damaged))} is damaged: {what}")
     for _, arrays, metadata in sorted(found, key=lambda found: -found[0]):
+        _keep_aside(directory, metadata, identity)
         if metadata["identity"] == dict(identity):
             phase = int(np.max(arrays[".phase"]))
             return Checkpoint(*from_arrays(arrays, template(phase)))
     return None
+
+
+def _keep_aside(directory: Path, metadata: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Nothing is overwritten that somebody put here from a fit of other stars or with other settings."""
+    if metadata["identity"].get("of") != identity.get("of"):
+        name, aside = metadata["name"], f"other-{metadata['name']}"
+        (directory / name).replace(directory / aside)
+        note(directory, f"checkpoint {name} is of another fit: it is kept as {aside}, and not gone on from")
 
 
 def finished_draw(directory: Path, number: int, source: Path) -> Path:

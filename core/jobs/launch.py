@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from core.jobs.ownership import CANCEL_FILE, owner_of
@@ -47,6 +48,7 @@ def resume_interrupted(root: Path) -> list[Run]:
         automatic = 1 if further else int(owner.about.get("automatic", 0)) + 1
         if automatic <= _MOST_AUTOMATIC:
             options = [str(word) for word in owner.about.get("options", [])]
-            launch_detached(run, [*options, "--automatic", str(automatic)])
-            resumed.append(run)
+            with suppress(OSError):  # no room for its log: it stays interrupted, and nothing else is held up
+                launch_detached(run, [*options, "--automatic", str(automatic)])
+                resumed.append(run)
     return resumed

@@ -84,8 +84,11 @@ def is_held(lock: Path, record: Path) -> bool:
     try:
         with _system_lock(lock).acquire(timeout=0):
             pass
-    except (Timeout, PermissionError):
+    except Timeout:
         return True
+    except OSError:  # read-only here, another user's, or without locks: signs of life are all there is to go by
+        owner = read_owner(record)
+        return owner is not None and owner.beats
     return _beats_elsewhere(record)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.errors import CorruptArtifactError, InputError, RunBusyError
+from core.errors import FULL_REMEDY, CorruptArtifactError, InputError, RunBusyError, lacks_room, refusal
 from core.jobs.lease import HeldError, Lease, Owner, held, is_held, read_owner
 from core.runs.artifacts import read_json, write_json
 from core.runs.registry import Run
@@ -66,19 +66,14 @@ def owned(run: Run, about: Mapping[str, Any] | None = None) -> Iterator[Lease]:
         except HeldError as error:
             raise RunBusyError(f"run {run.manifest.name!r} is already being run by {error}") from None
         except OSError as error:
-            remedy = _REMEDIES.get(error.errno or 0, "Make its directory writable.")
-            raise InputError(f"the run cannot be locked: {error.strerror}", file=run.path, remedy=remedy) from error
+            known = FULL_REMEDY if lacks_room(error) else _LOCKLESS if error.errno in _WITHOUT_LOCKS else None
+            remedy = known or "Make its directory writable."
+            raise InputError(f"the run cannot be locked: {refusal(error)}", file=run.path, remedy=remedy) from error
         yield lease
 
 
-_FULL = "Make room on its disk; nothing of it is lost."
 _LOCKLESS = "Its file system has no locks: name another directory with --runs."
-_REMEDIES = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.ENOSYS: _LOCKLESS,
-    errno.ENOTSUP: _LOCKLESS,
-}
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def record_state(run: Run, state: str, **values: Any) -> None:

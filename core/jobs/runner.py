@@ -4,7 +4,6 @@ The disk is the truth. Submitting the whole graph again resumes a run after anyt
 once, others go on from their newest checkpoint.
 """
 
-import errno
 import os
 import signal
 import time
@@ -16,7 +15,7 @@ from typing import Any
 from distributed import Client, Future
 
 from core.catalog.store import DATA_VARIABLE, data_roots
-from core.errors import CancelledError, DeepPotentialError, InputError
+from core.errors import CancelledError, DeepPotentialError, InputError, lacks_room
 from core.jobs.cluster import ACCELERATOR, Place, dask_client
 from core.jobs.lease import Lease
 from core.jobs.machine import Machine, is_for_accelerator, this_machine
@@ -84,7 +83,7 @@ def _record(run: Run, state: str, **values: Any) -> None:
         try:
             record_state(run, state, **values)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not lacks_room(error):
                 raise
             if state in ("running", "done"):
                 with paused(run.path, "there is no room on the disk to write down how the run stands"):

@@ -5,7 +5,6 @@ supervisor does: it reads a pipe that closes with it. It holds the lock of its t
 lost sight of, on another machine, is never joined by a second.
 """
 
-import errno
 import os
 import socket
 import sys
@@ -16,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.errors import DeepPotentialError, RunBusyError
+from core.errors import DeepPotentialError, RunBusyError, lacks_room
 from core.jobs.events import append_line, note
 from core.jobs.lease import STALE, HeldError, held
 from core.runs.artifacts import file_digest, write_json
@@ -31,7 +30,6 @@ LOCK_FILE, OWNER_FILE = "lock", "owner.json"
 
 DISK_FULL = 28
 """Exit code of a task that found no room: nothing else can be left where there is none."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _PATIENCE = 2 * STALE
 """Seconds to wait for an earlier attempt to notice, on its machine, that it works for nobody."""
 
@@ -117,14 +115,14 @@ def main() -> int:
 
 def _left(error: Exception, directory: Path) -> int:
     """Write down why the task ends; returns its exit code."""
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+    if lacks_room(error):
         os._exit(DISK_FULL)  # at once: to close the log would fail as well, and change the code
     code = error.exit_code if isinstance(error, DeepPotentialError) else 1
     words = str(error) if isinstance(error, DeepPotentialError) else f"{type(error).__name__}: {error}"
     try:
         write_json(directory / ERROR_FILE, {"message": words, "exit_code": code, "passing": _is_passing(error)})
     except OSError as full:
-        return _left(full, directory) if full.errno in _NO_ROOM else 1
+        return _left(full, directory) if lacks_room(full) else 1
     return code
 
 

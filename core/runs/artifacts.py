@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from core.errors import CorruptArtifactError, InputError
+from core.errors import CorruptArtifactError, InputError, refusal
 
 _DIGEST = "sha256"
 
@@ -90,7 +90,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     try:
         write_bytes(path, buffer.getvalue())
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=path, remedy="Check the directory.") from error
+        raise InputError(f"cannot be written: {refusal(error)}", file=path, remedy="Check the directory.") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import InputError
+from core.errors import InputError, refusal
 
 _TAGS = "tags"
 _ARCHIVED = "ARCHIVED"
@@ -63,5 +63,5 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"it cannot be written to: {error.strerror or error}", file=path, remedy="Make its directory writable."
+            f"it cannot be written to: {refusal(error)}", file=path, remedy="Make its directory writable."
         ) from error

@@ -26,6 +26,9 @@ _PLAIN = ("id", "name", "created", "stars", "preset", "parent")
 _KEYS = {*_PLAIN, "schema", "catalogue", "region", "config", "tasks", "sha256"}
 
 
+PROVENANCE_KEYS = {"command", "version", "commit", "python", "platform", "host", "packages", "sha256"}
+
+
 @dataclass(frozen=True)
 class TaskSpec:
     """A node of the task graph: what to do, after which others.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.catalog.catalogue import Catalogue
-from core.errors import InputError
+from core.errors import InputError, refusal
 from core.runs.artifacts import file_digest, sync_directory
 from core.runs.pack_contents import CATALOGUE, LIST, RUN, Contents, Entry, travels
 from core.runs.registry import Run
@@ -41,7 +41,7 @@ def write_pack(
         sync_directory(out.parent)
     except OSError as error:
         raise InputError(
-            f"the pack cannot be written: {error.strerror or error}", file=out, remedy="Check the directory."
+            f"the pack cannot be written: {refusal(error)}", file=out, remedy="Check the directory."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.catalog.store import EMBEDDED
-from core.errors import CorruptArtifactError, DeepPotentialError, InputError, UnknownRunError, suggestion
+from core.errors import CorruptArtifactError, DeepPotentialError, InputError, UnknownRunError, refusal, suggestion
 from core.runs import labels
 from core.runs.artifacts import sync_directory, write_json
 from core.runs.manifest import Manifest, provenance, read_manifest
@@ -128,7 +128,7 @@ def create_run(root: Path, manifest: Manifest, command: Sequence[str]) -> Run:
             incoming.rename(path)
     except OSError as error:
         raise InputError(
-            f"the run cannot be created: {error.strerror or error}",
+            f"the run cannot be created: {refusal(error)}",
             file=root,
             remedy="Name a directory that can be written to with --runs.",
         ) from error

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import DeepPotentialError, InputError, UnknownRunError, suggestion
+from core.errors import DeepPotentialError, InputError, UnknownRunError, refusal, suggestion
 from core.runs.artifacts import sync_directory
 from core.runs.manifest import Manifest, read_manifest
 
@@ -109,5 +109,5 @@ def _moving(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"it cannot be moved or removed: {error.strerror or error}", file=path, remedy="Make its place writable."
+            f"it cannot be moved or removed: {refusal(error)}", file=path, remedy="Make its place writable."
         ) from error

@@ -15,7 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from core.catalog.store import CatalogueStore
-from core.errors import CorruptArtifactError, InputError
+from core.errors import CorruptArtifactError, InputError, refusal
 from core.runs.artifacts import sync_directory
 from core.runs.manifest import Manifest, read_manifest
 from core.runs.pack_contents import CATALOGUE, LIST, RUN, Contents, Entry, decoded
@@ -66,7 +66,7 @@ def _understood(file: Path) -> Iterator[None]:
             f"it is not a pack, or it is damaged: {error}", file=file, remedy="Make it with: deep-potential pack RUN."
         ) from error
     except OSError as error:
-        raise InputError(f"it cannot be unpacked: {error.strerror or error}", file=file) from error
+        raise InputError(f"it cannot be unpacked: {refusal(error)}", file=file) from error
 
 
 def _contents(tar: tarfile.TarFile) -> Contents:

@@ -2,13 +2,17 @@
 
 import json
 import re
+from contextlib import suppress
 
+import numpy as np
 import panel as pn
 import pytest
 from small_runs import waiting_run
 
 from core.diagnostics.scalars import from_json
 from core.errors import CorruptArtifactError, UnknownRunError
+from core.export.provenance import read_provenance
+from core.runs.seals import changed_products
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
 from dashboard import shell
 from dashboard.run_picker import RunPicker, pattern_speed_words, run_facts
@@ -121,6 +125,29 @@ def test_every_page_of_a_damaged_run_opens(page, damage, finished_run):
     assert len(alerts_of(main)) == expected
     pictures = len(main.select(pn.pane.Bokeh)) + len(main.select(pn.pane.HoloViews))
     assert pictures > 0 or (page == "scalars" and expected)
+
+
+def test_no_flipped_byte_of_any_product_gets_through(finished_run):
+    """The end of a task knows of each; a run that is started again makes it anew."""
+    run = finished_run()
+    marker = run.path / "tasks" / "scalars" / "DONE"
+    for path in run.products.iterdir():
+        content = path.read_bytes()
+        for place in np.linspace(0, len(content) - 1, 40).astype(int):
+            path.write_bytes(content[:place] + bytes([content[place] ^ 0x04]) + content[place + 1 :])
+            assert changed_products(run.path, marker) == [str(path.relative_to(run.path))]
+        path.write_bytes(content)
+    assert changed_products(run.path, marker) == []
+
+
+def test_no_flipped_byte_of_the_provenance_gets_through(finished_run):
+    run = finished_run()
+    path, made = run.path / "provenance.json", read_provenance(run)
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x04]) + content[place + 1 :])
+        with suppress(CorruptArtifactError):
+            assert read_provenance(run) == made  # white space alone may change
 
 
 def lose_catalogue(run, services):

@@ -27,6 +27,18 @@ def step_of(checkpoint):
     return None if checkpoint is None else int(checkpoint.descent["step"])
 
 
+def test_the_state_of_another_fit_is_kept_aside_and_the_reader_is_told(tmp_path):
+    mine, others = {**IDENTITY, "of": "mine"}, {**IDENTITY, "of": "others"}
+    save_checkpoint(tmp_path, others, state(1))
+    content = (tmp_path / GENERATIONS[0]).read_bytes()
+    assert load(tmp_path, mine) is None
+    save_checkpoint(tmp_path, mine, state(2))
+    assert step_of(load(tmp_path, mine)) == 2
+    assert (tmp_path / f"other-{GENERATIONS[0]}").read_bytes() == content
+    (event,) = events(tmp_path)
+    assert event.message.startswith(f"checkpoint {GENERATIONS[0]} is of another fit: it is kept as other-")
+
+
 def damage(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

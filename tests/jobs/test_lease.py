@@ -1,5 +1,6 @@
 """A lock that also holds across machines whose file system keeps locks to each of them."""
 
+import errno
 import json
 import os
 import threading
@@ -44,6 +45,24 @@ def test_one_that_is_silent_is_taken_over_from(files, monkeypatch):
         elsewhere(record, 0)  # another machine has taken over at the same time
         assert not mine.is_ours
     assert read_owner(record).token == "t"  # what is not ours is left alone
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EROFS])
+def test_where_no_lock_can_be_asked_for_signs_of_life_tell(number, files, monkeypatch):
+    """A file system without locks, or read-only here: whoever reads the state of a run gets an answer."""
+
+    def refuses(*arguments, **named):
+        raise OSError(number, os.strerror(number))
+
+    lock, record = files
+    lock.touch()
+    monkeypatch.setattr("filelock.BaseFileLock.acquire", refuses)
+    assert not is_held(lock, record)
+    for age, held_there in ((2, True), (STALE + 1, False)):
+        elsewhere(record, age)
+        assert is_held(lock, record) == held_there
+    with pytest.raises(OSError, match=os.strerror(number)), held(*files, patience=0):
+        pass
 
 
 def test_a_holder_goes_on_giving_signs_of_life(files, monkeypatch):

@@ -1,5 +1,6 @@
 """One runner per run: the lock goes with its holder, and a request to stop reaches who was asked to stop."""
 
+import errno
 import os
 import re
 import socket
@@ -22,6 +23,7 @@ from core.jobs.ownership import (
     recorded_state,
     request_cancel,
 )
+from core.jobs.status import run_status
 from core.runs import registry
 
 HOLD = """
@@ -77,6 +79,29 @@ def test_asking_for_the_state_never_makes_a_run_busy(run):
     finally:
         stop.set()
         asker.join()
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOLCK, "has no locks: name another directory with --runs"),
+        (errno.EOPNOTSUPP, "has no locks: name another directory with --runs"),
+        (errno.EROFS, "Make its directory writable"),
+        (errno.ENOSPC, "Make room there"),
+        (errno.EDQUOT, "Make room there"),
+    ],
+)
+def test_a_file_system_that_refuses_a_lock_is_told_with_its_remedy(number, remedy, run, monkeypatch):
+    """What flock and open raise there."""
+
+    def refuses(*arguments, **named):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("filelock._unix._lock_fd_nonblocking", refuses)
+    with pytest.raises(InputError, match=remedy) as caught, owned(run):
+        pass
+    assert os.strerror(number) in str(caught.value)
+    assert run_status(run).state == "waiting"
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")

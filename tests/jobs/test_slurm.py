@@ -4,10 +4,13 @@ import re
 import shutil
 
 import pytest
+from distributed import Client, LocalCluster
 
 from core.errors import ConfigError, InputError
 from core.jobs import slurm
+from core.jobs.cluster import Place, dask_client
 from core.jobs.credentials import credentials, security_of
+from core.jobs.machine import Machine
 from core.jobs.slurm import cluster_options, read_slurm
 
 
@@ -54,6 +57,20 @@ def test_the_key_is_made_once_and_for_its_owner_alone(keys):
     assert credentials().tls_ca_file == first.tls_ca_file == str(keys / "cert.pem")
     assert (keys / "key.pem").stat().st_mode & 0o077 == 0
     assert keys.stat().st_mode & 0o077 == 0
+
+
+def test_nobody_without_the_key_gets_into_a_cluster(keys, tmp_path, monkeypatch):
+    """Neither in the clear nor with a key of its own; the runner, which has the key, does."""
+    with LocalCluster(
+        n_workers=0, protocol="tls://", host="127.0.0.1", security=credentials(), dashboard_address=None
+    ) as cluster:
+        port = cluster.scheduler_address.rpartition(":")[2]
+        with dask_client(Place(Machine(1), f"127.0.0.1:{port}")) as (client, _):
+            assert client.scheduler_info()["address"] == cluster.scheduler_address
+        monkeypatch.setenv("DEEP_POTENTIAL_TLS", str(tmp_path / "other"))
+        for address, security in ((f"tcp://127.0.0.1:{port}", None), (f"tls://127.0.0.1:{port}", credentials())):
+            with pytest.raises(OSError, match=r"Timed out|reset|certificate"):
+                Client(address, timeout=1, security=security)
 
 
 def test_an_address_is_tls_unless_it_says_otherwise_which_is_warned_of(caplog):

@@ -117,7 +117,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(artifacts.os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         artifacts.write_json(path, {"value": 2})
-    with pytest.raises(InputError, match=r"a\.npz: cannot be written: No space left"):
+    with pytest.raises(InputError, match=r"a\.npz: cannot be written: there is no room on the disk \(No space left"):
         artifacts.write_npz(tmp_path / "a.npz", ARRAYS)
     assert artifacts.read_json(path) == {"value": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]

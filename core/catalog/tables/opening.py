@@ -22,7 +22,7 @@ from core.catalog.tables.parquet import open_parquet
 from core.catalog.tables.table import Table, check_expansion, truncated
 from core.catalog.tables.text import open_csv, open_ecsv
 from core.catalog.tables.votable import open_votable
-from core.errors import CatalogError
+from core.errors import CatalogError, refusal
 
 READABLE = "FITS, VOTable, ECSV, CSV, parquet and HDF5, each also with .gz"
 
@@ -114,7 +114,7 @@ def local_file(path: str | Path) -> Path:
 
 def _closed(file: Path, error: OSError) -> CatalogError:
     return CatalogError(
-        f"the file cannot be read: {error.strerror or error}", file=file, remedy="Check its permissions and the disk."
+        f"the file cannot be read: {refusal(error)}", file=file, remedy="Check its permissions and the disk."
     )
 
 
