@@ -196,6 +196,24 @@ class RunMonitor(pn.viewable.Viewer):
         return self._card
 
 
+class MonitorPlace(pn.viewable.Viewer):
+    """Where the monitor that ``make`` makes comes when there is a run to follow; most pages never follow any."""
+
+    def __init__(self, make: Callable[[], RunMonitor]):
+        super().__init__()
+        self._make = make
+        self._place = pn.Column(sizing_mode="stretch_width", margin=0)
+
+    def follow(self, run: Run) -> None:
+        """Show this run from now on."""
+        if not self._place.objects:
+            self._place.append(self._make())
+        self._place[0].follow(run)
+
+    def __panel__(self) -> pn.Column:
+        return self._place
+
+
 def _head(status: RunStatus) -> str:
     tone = _TONES.get(status.state, "")
     name = html.escape(status.run.manifest.name)

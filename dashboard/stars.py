@@ -13,7 +13,7 @@ from core.phase_space.solar_position import SolarPosition
 from dashboard.binning import Counts, Interval, Rows, count_stars
 from dashboard.cache import BoundedCache
 from dashboard.mapped_stars import MappedPhaseSpace
-from dashboard.selection import blocks, inside
+from dashboard.selection import blocks, inside, rows_of
 
 
 def _selections() -> BoundedCache:
@@ -66,7 +66,7 @@ class Stars:
         """Places of the stars inside a region, int32, in their order; None for all."""
         if isinstance(region, Everything):
             return None
-        make = lambda: np.flatnonzero(inside(region, self.column, len(self.w))).astype(np.int32)  # noqa: E731
+        make = lambda: rows_of(inside(region, self.column, len(self.w)))  # noqa: E731
         return self.selections.get((self.key, region), make, lambda a: a.nbytes)
 
     def count(self, region: Region) -> int:

@@ -50,6 +50,15 @@ def card(*content: Any, flex: str = "", **options: Any) -> pn.Column:
     return pn.Column(*content, styles=styles, **{"sizing_mode": "stretch_width", "margin": (0, 0, 12, 0), **options})
 
 
+def flow(*content: Any, gap: str = "0", **options: Any) -> pn.Row:
+    """Parts beside each other, or below each other where the screen is narrow.
+
+    Panel's own FlexBox is a component of HTML, which takes the server and the browser several times as long.
+    """
+    styles = {"flex-wrap": "wrap", "gap": gap, **options.pop("styles", {})}
+    return pn.Row(*content, styles=styles, **{"sizing_mode": "stretch_width", "margin": 0, **options})
+
+
 def unseen(label: str) -> dict[str, Any]:
     """Options of a widget whose label is read aloud and not seen, because its place says what it is."""
     return {"label": label, "css_classes": ["unseen-label"]}
@@ -94,15 +103,55 @@ def with_document(change: Callable[..., None], *arguments: Any) -> None:
     pn.state.execute(partial(change, *arguments), schedule=True)
 
 
+class Together:
+    """Parts of a page that are shown at once: what is ready first waits for what is still being computed.
+
+    To send one update for all takes less of both sides than one for each. ``shown`` is called after them.
+    """
+
+    def __init__(self, shown: Callable[[], None] = lambda: None):
+        self._shown = shown
+        self._computing: set[object] = set()
+        self._ready: list[Callable[[], None]] = []
+
+    def begin(self, part: object) -> None:
+        """Something is being computed for ``part``."""
+        self._computing.add(part)
+
+    def end(self, part: object, show: Callable[[], None] | None = None) -> None:
+        """It is no longer; ``show`` shows the result, None where there is none to be shown."""
+        self._computing.discard(part)
+        self._ready += [show] if show else []
+        if self._ready and not self._computing:
+            with_document(self._show)
+
+    def _show(self) -> None:
+        ready, self._ready = self._ready, []
+        if ready:
+            with one_update():
+                for show in ready:
+                    show()
+                self._shown()
+
+
 class Latest:
     """Work in a thread for one part of a page: a new request replaces one that is waiting, and outdates one under way.
 
-    ``apply`` is called on the event loop with the result, in one held update of the page. A ``live`` part shows what
-    was under way as well, so that it moves while a slider is dragged.
+    ``apply`` is called on the event loop with the result, in one held update of the page, with those of other parts
+    that are to be shown ``together``. A ``live`` part shows what was under way as well, so that it moves while a slider
+    is dragged.
     """
 
-    def __init__(self, services: Services, apply: Callable[[Any], None], *, live: bool = False):
+    def __init__(
+        self,
+        services: Services,
+        apply: Callable[[Any], None],
+        *,
+        live: bool = False,
+        together: Together | None = None,
+    ):
         self._services, self._apply, self._live = services, apply, live
+        self._together = together or Together()
         self._document = pn.state.curdoc
         self._version = self._computed = 0
         self._waiting: tuple[Callable[[], Any], float] | None = None
@@ -117,6 +166,7 @@ class Latest:
         self._version += 1
         self._waiting = compute, pause
         self._asked.set()
+        self._together.begin(self)
         if not self._busy:
             self._busy = True
             pn.state.execute(self._work)
@@ -133,13 +183,15 @@ class Latest:
                 except DeepPotentialError as error:
                     if version == self._version:
                         notify(error)
+                        self._together.end(self)
                     continue
                 self._computed = version
                 if version == self._wanted:
-                    with_document(self._show, version, result)
+                    self._together.end(self, partial(self._show, version, result))
         except Exception:
             # Not ours: the page reports it by an id, and goes on with what was asked for meanwhile.
             self._busy = False
+            self._together.end(self)
             if self._waiting is not None:
                 self.request(self._waiting[0])
             raise
@@ -158,8 +210,7 @@ class Latest:
 
     def _show(self, version: int, result: Any) -> None:
         if version == self._wanted and not self._is_closed():
-            with one_update():
-                self._apply(result)
+            self._apply(result)
 
     def _is_closed(self) -> bool:
         """Whether the visitor has left meanwhile: the models of a closed page have lost their values."""

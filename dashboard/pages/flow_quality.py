@@ -23,7 +23,7 @@ from dashboard.projection_menu import Pair, ProjectionMenu, pairs_of
 from dashboard.services import Services
 from dashboard.session import Session, decoded, encoded
 from dashboard.stars import Stars
-from dashboard.widgets import card, one_update, text, with_document
+from dashboard.widgets import Together, card, flow, one_update, text, with_document
 
 _WHOLE = {"l": (-180.0, 180.0), "b": (-90.0, 90.0), "sinb": (-1.0, 1.0)}
 _MARGIN = 0.04
@@ -82,6 +82,7 @@ class FlowQuality(pn.viewable.Viewer):
         self.session, self.services = session, services
         self.comparison = Comparison(services.data(run), services.flow_sample(run))
         self._strip = text('<p class="strip">binning …</p>', margin=(5, 0, 10, 0))
+        self.together = Together(self.summarise)
         self.rows: list[ProjectionRow] = []
         for x, y in pairs_of(session.projections):
             self.rows.append(ProjectionRow(self, x, y))
@@ -106,7 +107,7 @@ class FlowQuality(pn.viewable.Viewer):
             pn.widgets.Checkbox.from_param(p.linked, label="rows zoom together", **tick),
         ]
 
-    def _tools(self) -> pn.FlexBox:
+    def _tools(self) -> pn.Row:
         """What drawing does, and what can be added; on a narrow screen below each other."""
         p = self.session.param
         parts = {
@@ -118,7 +119,7 @@ class FlowQuality(pn.viewable.Viewer):
             pn.Row(pn.pane.HTML(f'<span class="muted">{words}</span>', margin=(6, 8, 0, 0)), part, margin=(0, 20, 8, 0))
             for words, part in parts.items()
         ]
-        return pn.FlexBox(*rows, sizing_mode="stretch_width", margin=0)
+        return flow(*rows)
 
     def zoomed(self, name: str) -> tuple[Interval, Interval] | None:
         """The ranges of a projection that the address holds."""

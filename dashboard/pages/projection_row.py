@@ -1,5 +1,7 @@
 """One projection on the page of the flow's quality: its coordinates, figures, words and marginal distributions."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import panel as pn
@@ -11,13 +13,19 @@ from core.phase_space.region import Ellipse, Region
 from dashboard.map_words import map_words
 from dashboard.plots.density_maps import Interval, ProjectionFigures, new_axis
 from dashboard.plots.marginals import MarginalFigures
-from dashboard.widgets import Latest, card, later, text, unseen, with_document
+from dashboard.widgets import Latest, card, flow, later, text, unseen, with_document
 
 if TYPE_CHECKING:  # the page makes its rows
     from dashboard.pages.flow_quality import FlowQuality
 
 _STEP = 5.0
 """Degrees by which a press of a button turns an ellipse."""
+
+
+def _button(label: str, pressed: Callable[[], None]) -> pn.widgets.Button:
+    button = pn.widgets.Button(label=label, color="light", margin=0, align="end")
+    button.on_click(lambda event: pressed())
+    return button
 
 
 class ProjectionRow:
@@ -28,7 +36,7 @@ class ProjectionRow:
         self.result: SignificanceMap | None = None
         self.marginals: MarginalFigures | None = None
         self._asked: tuple[Interval, Interval] | None = None
-        self._latest = Latest(page.services, self._show)
+        self._latest = Latest(page.services, self._show, together=page.together)
         options = {c.label: c.name for c in COORDINATES.values()}
         choose = {"options": options, "width": 86, "margin": (0, 4, 0, 0)}
         self._x = pn.widgets.Select(value=x, **choose, **unseen("across"))
@@ -36,26 +44,17 @@ class ProjectionRow:
         for choice in (self._x, self._y):
             choice.param.watch(lambda event: with_document(self._chosen), "value")
         self._maps = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
-        self._below = pn.pane.Bokeh(sizing_mode="stretch_width", margin=(8, 0, 0, 0), visible=False)
         self._words = text(margin=(6, 0, 0, 0))
         scroll = {"overflow-x": "auto"}
-        pictures = pn.Column(self._maps, self._below, sizing_mode="stretch_width", margin=0, styles=scroll)
-        self.view = card(self._head(), pictures, self._words)
+        self._pictures = pn.Column(self._maps, sizing_mode="stretch_width", margin=0, styles=scroll)
+        self.view = card(self._head(), self._pictures, self._words)
         self.rebuild()
 
-    def _head(self) -> pn.FlexBox:
-        buttons = {
-            "Turn ellipse left": lambda event: self._turn(_STEP),
-            "Turn ellipse right": lambda event: self._turn(-_STEP),
-            "Remove": lambda event: self.page.remove(self),
-        }
-        made = [pn.widgets.Button(label=label, color="light", margin=0, align="end") for label in buttons]
-        for button, pressed in zip(made, buttons.values(), strict=True):
-            button.on_click(pressed)
-        self._turns = made[:2]
+    def _head(self) -> pn.Row:
         between = pn.pane.HTML('<span class="muted">against</span>', margin=(6, 8, 0, 4))
-        pair, actions = pn.Row(self._x, between, self._y, margin=0), pn.Row(*made, margin=0)
-        return pn.FlexBox(pair, actions, justify_content="space-between", sizing_mode="stretch_width", margin=0)
+        remove = _button("Remove", lambda: self.page.remove(self))
+        self._turns = pn.Row(margin=0)
+        return flow(self._x, between, self._y, pn.Spacer(sizing_mode="stretch_width"), self._turns, remove)
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -78,8 +77,8 @@ class ProjectionRow:
         zoomed = self.page.zoomed(self.name) or (None, None)
         shared = [self.page.shared_axis(name, self) if x != y else None for name in self.pair]
         axes = [s or new_axis(home, shown) for s, home, shown in zip(shared, homes, zoomed, strict=True)]
-        self.figures = ProjectionFigures(x, y, *homes, (axes[0], axes[1]), brush=self.session.brush)
-        self.figures.restyle(self.session.palette)
+        chosen = {"brush": self.session.brush, "palette": self.session.palette}
+        self.figures = ProjectionFigures(x, y, *homes, (axes[0], axes[1]), **chosen)
         self.figures.on_zoom(lambda: with_document(self.page.ranges_changed))
         self.figures.on_brush(lambda brush: setattr(self.session, "brush", brush))
         self.figures.on_select(lambda region: with_document(self.session.draw, region))
@@ -92,16 +91,19 @@ class ProjectionRow:
         """Draw the borders of the chosen subset."""
         region = self.session.region
         self.figures.outline(region)
-        for button in self._turns:
-            button.visible = self._is_here(region)
+        if self._is_here(region) != bool(len(self._turns)):
+            ways = {"left": _STEP, "right": -_STEP} if self._is_here(region) else {}
+            self._turns.objects = [_button(f"Turn ellipse {way}", partial(self._turn, by)) for way, by in ways.items()]
 
     def show_marginals(self) -> None:
         """Draw the distributions of single coordinates, or take them away."""
         self.marginals = MarginalFigures(self.figures) if self.session.marginals else None
-        self._below.visible = self.marginals is not None
-        self._below.object = self.marginals.layout if self.marginals else None
+        below = []
         if self.marginals:
             self.marginals.restyle(self.session.palette)
+            below.append(pn.pane.Bokeh(self.marginals.layout, sizing_mode="stretch_width", margin=(8, 0, 0, 0)))
+        if below or len(self._pictures) > 1:
+            self._pictures.objects = [self._maps, *below]
         self._say()
 
     def refresh(self) -> None:
@@ -140,7 +142,6 @@ class ProjectionRow:
         self.result = result
         self.reshade()
         self._say()
-        self.page.summarise()
 
     def _say(self) -> None:
         """What the figures show, in words; the marginal distributions are summed from the map."""

@@ -9,18 +9,24 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Event, RangesUpdate, Reset, SelectionGeometry
-from bokeh.layouts import gridplot
 from bokeh.models import (
+    AllLabels,
     BasicTicker,
+    BasicTickFormatter,
+    CDSView,
     ColumnDataSource,
     CustomJSTickFormatter,
-    GlyphRenderer,
     GridPlot,
     HoverTool,
+    Image,
+    Line,
+    LinearAxis,
     LinearColorMapper,
     Range1d,
     ResetTool,
     SaveTool,
+    Tool,
+    Toolbar,
     ToolProxy,
     WheelZoomTool,
 )
@@ -38,6 +44,8 @@ Interval = tuple[float, float]
 SCALES = ("log", "linear", "equalised")
 SIGNIFICANCE_LIMIT = 5.0
 HEIGHT = 316
+_TIPS = {"data": "@{data_count}{0,0}", "flow": "@{flow_count}{0,0.0}", "significance": "@{significance}{0.00} σ"}
+"""What is said of the bin under the mouse."""
 
 
 class ProjectionFigures:
@@ -55,6 +63,7 @@ class ProjectionFigures:
         axes: tuple[Range1d | None, Range1d | None] = (None, None),
         *,
         brush: str = BRUSHES[0],
+        palette: Palette = LIGHT,
     ):
         self.x, self.y = coordinate(x), coordinate(y)
         self.home = (x_range, y_range)
@@ -62,62 +71,59 @@ class ProjectionFigures:
         self.brush = brush
         self._source = ColumnDataSource(_empty(x_range, y_range))
         self._outline = ColumnDataSource({"x": [], "y": []})
-        self._borders: list[GlyphRenderer] = []
         self._counts = LinearColorMapper(low=0, high=1, nan_color="rgba(0,0,0,0)", low_color="rgba(0,0,0,0)")
         self._sigmas = LinearColorMapper(low=-SIGNIFICANCE_LIMIT, high=SIGNIFICANCE_LIMIT, nan_color="rgba(0,0,0,0)")
         self._count_ticks = CustomJSTickFormatter(code=_TICKS["log"])
-        hover = "@{data_count}{0,0}", "@{flow_count}{0,0.0}", "@{significance}{0.00} σ"
-        titles = "data", "flow", "significance"
-        columns = "data", "flow", "significance"
-        self.figures: list[figure] = [
-            self._figure(title, column, tip, first=i == 0)
-            for i, (title, column, tip) in enumerate(zip(titles, columns, hover, strict=True))
-        ]
-        self.layout: GridPlot = gridplot(
-            [self.figures],
-            sizing_mode="stretch_width",
-            toolbar_location="right",
-            merge_tools=True,
-        )
-        self.layout.toolbar.logo = None
-        self._brushes = {name: self._proxy(name) for name in BRUSHES}
-        # Narrow screens scroll the three figures sideways rather than squeeze them.
-        self.layout.styles = {"min-width": "720px"}
-        self.restyle(LIGHT)
-
-    def _proxy(self, brush: str) -> ToolProxy:
-        """What activates the tool of a brush in all three figures."""
-        tool = self.figures[0].select_one({"name": brush})
-        return next(p for p in self.layout.toolbar.tools if isinstance(p, ToolProxy) and tool in p.tools)
-
-    def _figure(self, title: str, column: str, tip: str, *, first: bool) -> figure:
+        # Most of the time of a visit goes into making, sending and drawing such models: what can be shared is.
         drags = new_tools()
-        wheel = WheelZoomTool()
+        self._brushes = {name: ToolProxy(tools=[tool]) for name, tool in drags.items()}
+        self._tools: dict[str, Tool] = {**drags, "wheel": WheelZoomTool(), "reset": ResetTool(), "save": SaveTool()}
+        self._border, self._views = Line(x="x", y="y", line_width=2), (CDSView(), CDSView())
+        self._axis = {"ticker": BasicTicker(), "formatter": BasicTickFormatter(), "major_label_policy": AllLabels()}
+        self.figures: list[figure] = [self._figure(title) for title in ("data", "flow", "significance")]
+        self.figures[0].yaxis.axis_label = self.y.axis_label
+        self.layout = GridPlot(
+            children=[(fig, 0, i) for i, fig in enumerate(self.figures)],
+            toolbar=self._toolbar(),
+            toolbar_location="right",
+            sizing_mode="stretch_width",
+            # Narrow screens scroll the three figures sideways rather than squeeze them.
+            styles={"min-width": "720px"},
+        )
+        self.restyle(palette)
+
+    def _toolbar(self) -> Toolbar:
+        """What chooses the tools in all three figures."""
+        proxies = [*self._brushes.values(), *(ToolProxy(tools=[self._tools[k]]) for k in ("wheel", "reset", "save"))]
+        proxies.append(ToolProxy(tools=[fig.toolbar.tools[-1] for fig in self.figures]))
+        return Toolbar(tools=proxies, active_drag=self._brushes[self.brush], logo=None)
+
+    def _figure(self, title: str) -> figure:
         fig = new_figure(
             x_range=self.axes[0],
             y_range=self.axes[1],
+            x_axis_type=None,
+            y_axis_type=None,
             height=HEIGHT,
             sizing_mode="stretch_width",
             title=title,
-            tools=[*drags.values(), wheel, ResetTool(), SaveTool()],
-            active_drag=drags[self.brush],
-            active_scroll=wheel,
+            tools=[*self._tools.values()],
+            active_drag=self._tools[self.brush],
+            active_scroll=self._tools["wheel"],
         )
-        mapper = self._sigmas if column == "significance" else self._counts
-        image = fig.image(
-            image=column, x="x", y="y", dw="dw", dh="dh", source=self._source, color_mapper=mapper, level="image"
-        )
-        self._borders.append(fig.line("x", "y", source=self._outline, line_width=2, name="outline"))
+        for place, label in (("below", self.x.axis_label), ("left", None)):
+            fig.add_layout(LinearAxis(axis_label=label, **self._axis), place)
+        mapper = self._sigmas if title == "significance" else self._counts
+        glyph = Image(image=title, x="x", y="y", dw="dw", dh="dh", color_mapper=mapper)
+        plain = {"nonselection_glyph": None, "muted_glyph": None}
+        image = fig.add_glyph(self._source, glyph, view=self._views[0], level="image", **plain)
+        fig.add_glyph(self._outline, self._border, view=self._views[1], name="outline", **plain)
         names = (self.x.label, f"$x{{0.000}} {self.x.unit}"), (self.y.label, f"$y{{0.000}} {self.y.unit}")
-        fig.add_tools(HoverTool(renderers=[image], tooltips=[*names, (title, tip)], attachment="right"))
-        fig.grid.visible = False
-        fig.xaxis.axis_label = self.x.axis_label
-        if first:
-            fig.yaxis.axis_label = self.y.axis_label
-        if column != "data":
-            log = column == "flow"
+        tips = [*names, (title, _TIPS[title])]
+        fig.add_tools(HoverTool(renderers=[image], tooltips=tips, attachment="right"))
+        if title != "data":
             ticker = BasicTicker(desired_num_ticks=4, mantissas=[1, 2, 5])
-            options = {"formatter": self._count_ticks} if log else {}
+            options = {"formatter": self._count_ticks} if title == "flow" else {}
             fig.add_layout(slim_bar(image, ticker=ticker, **options), "right")
             fig.min_border_right = 44  # the labels change with the counts, and Bokeh does not make room for them again
         return fig
@@ -162,8 +168,7 @@ class ProjectionFigures:
         self._sigmas.palette = list(palette.diverging)
         for fig in self.figures:
             restyle(fig, palette)
-        for line in self._borders:
-            line.glyph.line_color = palette.action
+        self._border.line_color = palette.action
 
     def on_zoom(self, callback: Callable[[], None]) -> None:
         """Call back when the ranges have changed and the mouse rests; on reset, after going home."""

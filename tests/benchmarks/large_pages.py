@@ -1,4 +1,4 @@
-"""Flow quality of millions of stars in a real browser: what a visit, a zoom and a box cost the server and the visitor.
+"""Flow quality of millions of stars in a real browser: what visits, zooms and brushes cost the server and the visitor.
 
 ``python tests/benchmarks/pages.py --stars 5600000``. CPU is that of the server, all threads, mean of the repeats. The
 wall time is the visitor's, and without a graphics card most of it is the browser's own work.
@@ -9,8 +9,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
+from math import cos, pi, sin
 from pathlib import Path
 from urllib.parse import quote
 
@@ -103,6 +104,7 @@ def measure(place: Path, browser: Browser, stars: int, repeats: int, cycles: int
         url = f"{server.url}?run={run.path.name}&bins=256&projections={quote(PROJECTIONS)}"
         visitor = Visitor(browser, server, meter, url)
         yield from costs(visitor, repeats)
+        yield from lassos(visitor, repeats)
         yield from training(visitor, repeats)
         yield from memory(visitor, cycles)
         assert not server.failures, server.failures
@@ -121,6 +123,13 @@ def costs(visitor: Visitor, repeats: int) -> Iterator[Line]:
         for share, bar in SHARES.items():
             cost = visitor.timed(boxes(page, share), max(3, repeats // 2))
             yield _line(f"box of {100 * share:g} % to 18 panels", cost, f"≤ {bar} ms, ≤ 0.8 s")
+
+
+def lassos(visitor: Visitor, repeats: int) -> Iterator[Line]:
+    """A lasso of a hundred corners about a fifth of the stars."""
+    with replace(visitor, url=f"{visitor.url}&brush=lasso").page() as page:
+        visitor.meter.rest()
+        yield _line("lasso to 18 panels", visitor.timed(lasso(page), max(3, repeats // 2)), "")
 
 
 def training(visitor: Visitor, repeats: int) -> Iterator[Line]:
@@ -196,6 +205,27 @@ def boxes(page: Page, share: float) -> Callable[[], float]:
         return painted(page, ROWS, start)
 
     return box
+
+
+def lasso(page: Page) -> Callable[[], float]:
+    """Lassos about the middle of the first row: seconds from the end to new images."""
+    steps = count()
+
+    def draw() -> float:
+        left, top, width, height = Tab(page).frame(0)
+        page.evaluate(REMEMBER)
+        shift = next(steps) % 3  # the same once more would change nothing
+        for i in range(100):
+            angle, radius = 2 * pi * i / 100, 0.2 + 0.02 * sin(2 * pi * i / 20)
+            x, y = 0.5 + radius * cos(angle), 0.5 + radius * sin(angle)
+            page.mouse.move(left + x * width + shift, top + y * height)
+            if not i:
+                page.mouse.down()
+        start = time.perf_counter()
+        page.mouse.up()
+        return painted(page, ROWS, start)
+
+    return draw
 
 
 def painted(page: Page, rows: int, start: float) -> float:

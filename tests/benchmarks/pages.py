@@ -2,12 +2,14 @@
 
 Serves the demonstration, opens it in Chromium and prints a table of wall-clock seconds: first paint with a warm server,
 a zoom, a box selection to all panels, and with ``--retrain`` the time from the click to new maps for a box of about
-50 000 stars. With ``--stars`` it serves a synthetic run of so many instead (:mod:`large_pages`), and says what the
-server takes as well. Wall times mean something on a quiet machine only: the load is said beside them.
+50 000 stars; then how many frames a second a slider of Potential gives while it is dragged. With ``--stars`` it serves
+a synthetic run of so many instead (:mod:`large_pages`), and says what the server takes as well. Wall times mean
+something on a quiet machine only: the load is said beside them.
 """
 
 import argparse
 import itertools
+import math
 import os
 import statistics
 import sys
@@ -29,6 +31,17 @@ ROWS = """[...Bokeh.documents[0]._all_models.values()]
 REMEMBER = f"() => {{ window.seen = {ROWS}; }}"
 NEW = f"wanted => {ROWS}.filter((image, i) => image !== window.seen[i]).length >= wanted"
 RUN = "new URLSearchParams(location.search).get('run')"
+COUNT_FRAMES = """() => {
+  let fresh = false;
+  for (const m of Bokeh.documents[0]._all_models.values())
+    if (m.type === "ColumnDataSource" && m.data.median) m.connect(m.properties.data.change, () => (fresh = true));
+  const look = () => {
+    window.frames_drawn += fresh;
+    fresh = false;
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
 STARS = f"{ROWS}[0].reduce((sum, n) => sum + (n > 0 ? n : 0), 0)"
 
 
@@ -56,6 +69,11 @@ def main() -> None:
             rows.append(("zoom to new images", timed(lambda: zoom(page), repeats)))
             if options.retrain:
                 rows.append((f"retrain on a box of {stars:,.0f} stars, click to new maps", [retrain(page)]))
+            page.goto(f"{server.url}?page=potential")
+            page.get_by_text("contours every").first.wait_for(timeout=60_000)
+            page.wait_for_function(DRAWN, timeout=60_000)
+            page.evaluate(COUNT_FRAMES)
+            frames = timed(lambda: frames_per_second(page), repeats)
         finally:
             browser.close()
             server.stop()
@@ -63,6 +81,9 @@ def main() -> None:
     print("| what | median s | worst s |\n|---|---|---|")
     for what, seconds in rows:
         print(f"| {what} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |")
+    print(
+        f"\na slider of Potential: {statistics.median(frames):.1f} frames a second, {min(frames):.1f} at worst; bar 5"
+    )
 
 
 def large(place: Path, playwright: Playwright, options: argparse.Namespace) -> None:
@@ -118,6 +139,27 @@ def select(page: Page) -> float:
     start = time.perf_counter()
     page.mouse.up()
     return _painted(page, 3, start)
+
+
+def frames_per_second(page: Page, seconds: float = 4.0) -> float:
+    """How often the planes are drawn in a second while the first slider is dragged to and fro."""
+    handle = page.locator(".noUi-handle").first.bounding_box()
+    assert handle is not None
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate("window.frames_drawn = 0")
+    start = time.perf_counter()
+    for step in itertools.count():
+        page.mouse.move(x + 30 * math.sin(step / 10), y)
+        page.wait_for_timeout(30)
+        if (lasted := time.perf_counter() - start) > seconds:
+            break
+    frames = page.evaluate("window.frames_drawn")
+    page.mouse.move(x, y)
+    page.mouse.up()
+    page.wait_for_timeout(2000)  # the fine picture comes when the mouse rests
+    return frames / lasted
 
 
 _SHIFTS = itertools.count(0.0, 0.01)

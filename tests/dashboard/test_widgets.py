@@ -13,7 +13,7 @@ from panel.io.state import state
 
 from core.errors import RegionError
 from dashboard.failures import notify
-from dashboard.widgets import Latest, card, empty, facts, grouped, later, number
+from dashboard.widgets import Latest, Together, card, empty, facts, grouped, later, number
 
 
 def in_a_loop(story):
@@ -249,3 +249,25 @@ def test_what_arrives_after_the_visitor_has_left_is_dropped(latest, shown, conte
     latest._document = SimpleNamespace(session_context=context)
     latest._show(0, "a")
     assert shown == (["a"] if context and not context.destroyed else [])
+
+
+@pytest.mark.parametrize("last", ["shown", "refused"])
+def test_parts_that_are_shown_together_wait_for_the_slowest_of_them(last, services, work, shown, notifications):
+    """Also where the slowest has nothing to show."""
+    together = Together(lambda: shown.append("all"))
+    parts = [Latest(services, shown.append, together=together) for _ in range(2)]
+    error = RegionError("no such thing") if last == "refused" else None
+
+    async def story():
+        for part, name, failure in zip(parts, "ab", (None, error), strict=True):
+            part.request(work(name, failure))
+        work.let_go("a")
+        await until(lambda: work.begun == ["a", "b"])
+        await asyncio.sleep(0.05)
+        assert shown == []
+        work.let_go("b")
+        await until(lambda: "all" in shown)
+
+    in_a_loop(story)
+    assert shown == (["a", "all"] if error else ["a", "b", "all"])
+    assert len(notifications) == bool(error)
