@@ -29,7 +29,7 @@ def new_tools() -> dict[str, Tool]:
     return {
         "box": BoxSelectTool(name="box", persistent=False),
         "ellipse": BoxSelectTool(name="ellipse", persistent=False, icon=_ICON, description="Ellipse Select"),
-        "lasso": LassoSelectTool(name="lasso", persistent=False),
+        "lasso": LassoSelectTool(name="lasso", persistent=False, continuous=False),
         "pan": PanTool(name="pan"),
     }
 
