@@ -202,13 +202,15 @@ class MonitorPlace(pn.viewable.Viewer):
     def __init__(self, make: Callable[[], RunMonitor]):
         super().__init__()
         self._make = make
+        self._monitor: RunMonitor | None = None
         self._place = pn.Column(sizing_mode="stretch_width", margin=0)
 
     def follow(self, run: Run) -> None:
         """Show this run from now on."""
-        if not self._place.objects:
-            self._place.append(self._make())
-        self._place[0].follow(run)
+        if self._monitor is None:
+            self._monitor = self._make()
+            self._place.append(self._monitor)
+        self._monitor.follow(run)
 
     def __panel__(self) -> pn.Column:
         return self._place

@@ -15,7 +15,7 @@ from core.jobs.status import run_status
 from core.runs.artifacts import write_json
 from dashboard import run_monitor
 from dashboard.plots.palette import DARK
-from dashboard.run_monitor import RunMonitor, _head, has_maps
+from dashboard.run_monitor import MonitorPlace, RunMonitor, _head, has_maps
 from dashboard.session import Session
 
 FLOWS = "flows-df_seed-00"
@@ -201,6 +201,17 @@ def test_the_buttons_are_those_that_make_sense(run, monitor):
     monitor.session.run = run.path.name
     monitor.refresh()
     assert buttons(monitor) == []
+
+
+def test_a_monitor_is_made_for_the_first_run_and_follows_the_next(run, monitor):
+    made = []
+    place = MonitorPlace(lambda: made.append(monitor) or monitor)
+    view = place.__panel__()
+    assert not made and not view.objects
+    for _ in range(2):
+        place.follow(run)
+        assert monitor.run == run
+        assert len(made) == len(view.objects) == 1
 
 
 def test_the_end_of_a_run_is_told_once(run, monitor, told):

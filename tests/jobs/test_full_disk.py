@@ -61,6 +61,7 @@ def digests(run):
     return {path.name: file_digest(path) for path in run.products.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_room_wherever_it_finds_none(fit, monkeypatch):
     whole, run = fit(), fit()
     run_graph(whole, machine=Machine(1))
