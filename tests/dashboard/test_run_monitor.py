@@ -207,7 +207,8 @@ def test_a_monitor_is_made_for_the_first_run_and_follows_the_next(run, monitor):
     made = []
     place = MonitorPlace(lambda: made.append(monitor) or monitor)
     view = place.__panel__()
-    assert not made and not view.objects
+    assert not made
+    assert not view.objects
     for _ in range(2):
         place.follow(run)
         assert monitor.run == run
