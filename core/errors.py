@@ -6,7 +6,8 @@ Messages name the file, the column or key, the reason and the remedy (INTERFACES
 import difflib
 import errno
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeGuard
 
@@ -57,6 +58,16 @@ def refusal(error: OSError) -> str:
     """Why the system refused, in words; of a full disk they are the same everywhere."""
     words = error.strerror or str(error)
     return f"there is no room on the disk ({words})" if lacks_room(error) else words
+
+
+@contextmanager
+def refused(what: str, file: Path, remedy: str) -> Iterator[None]:
+    """Tells what the system refuses meanwhile as an InputError: ``what``, of which file, why, and what helps."""
+    try:
+        yield
+    except OSError as error:
+        remedy = FULL_REMEDY if lacks_room(error) else remedy
+        raise InputError(f"{what}: {refusal(error)}", file=file, remedy=remedy) from error
 
 
 def understood(error: BaseException) -> DeepPotentialError | None:

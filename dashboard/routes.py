@@ -5,8 +5,6 @@
 
 import asyncio
 import json
-import logging
-import secrets
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -17,18 +15,18 @@ from bokeh.server.util import check_allowlist
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.settings import settings
 from panel.config import config
-from tornado.web import RequestHandler, stream_request_body
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from core.catalog.incoming import LARGEST, IncomingFile
 from core.catalog.presets import PRESETS
 from core.catalog.store import CatalogueStore
 from core.errors import DeepPotentialError
 from core.runs.registry import runs_root
+from dashboard.failures import words
 from dashboard.login import Login
 from dashboard.upload import HEADER, offer
 from dashboard.visitors import WORDS, is_welcome
 
-log = logging.getLogger("deep_potential.dashboard")
 _readers = ThreadPoolExecutor(1, thread_name_prefix="upload")
 """Files are read one after the other, each in a process of its own with limits."""
 
@@ -111,10 +109,17 @@ class Upload(AuthRequestHandler):
             self._answer(HTTPStatus.OK, id=catalogue.id, name=catalogue.name, table=catalogue.cut_flow.table())
         except DeepPotentialError as error:
             self._answer(HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
-        except Exception as error:
-            error_id = secrets.token_hex(4)
-            log.error("error %s", error_id, exc_info=error, extra={"error_id": error_id})
-            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, error=f"The file could not be read (error {error_id}).")
+
+    def log_exception(self, *told: Any) -> None:
+        """Nothing: :meth:`write_error` logs it, under the id that it tells."""
+
+    def write_error(self, status_code: int, **about: Any) -> None:
+        """Answer in words, as the pages do."""
+        _, error, _ = about.get("exc_info", (None, None, None))
+        told = (
+            words(error) if error is not None and not isinstance(error, HTTPError) else HTTPStatus(status_code).phrase
+        )
+        self._answer(HTTPStatus(status_code), error=told)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -127,19 +132,19 @@ class Upload(AuthRequestHandler):
         if self.file is not None:
             self.file.discard()
 
-    def _end(self, status: HTTPStatus, words: str) -> None:
+    def _end(self, status: HTTPStatus, told: str) -> None:
         """Answer before the body has come, and take no more of it."""
         self._forget()
         self.file = None
         self.set_header("Connection", "close")
-        self._answer(status, error=words)
+        self._answer(status, error=told)
         self.finish()
 
-    def _answer(self, status: HTTPStatus, **words: str) -> None:
+    def _answer(self, status: HTTPStatus, **told: str) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.write(json.dumps(words))
+        self.write(json.dumps(told))
 
 
 ROUTES = [(r"/health", Health), (r"/upload", Upload), *([(r"/login", Login)] if config.basic_auth else [])]

@@ -52,7 +52,8 @@ def mirrored_inside(
     that comes in, as many as go out where the density hardly changes over an error. One that is outside still is
     left as measured.
     """
-    left = np.flatnonzero(~inside(drawn) & inside(measured))
+    left = np.flatnonzero(~inside(drawn))
+    left = left[inside(measured[left])]
     start, step = measured[left].astype(float), drawn[left].astype(float) - measured[left]
     crossing, width = np.zeros((len(left), 1)), 1.0
     for _ in range(_BISECTIONS):

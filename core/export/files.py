@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
-from core.errors import InputError, refusal
+from core.errors import InputError, refused
 from core.export.tables import UNITS, Tables
 from core.runs.artifacts import write_bytes
 
@@ -33,10 +33,8 @@ def check_target(path: Path) -> None:
 def write_tables(path: Path, tables: Tables) -> None:
     """Write a .fits, .h5 or .hdf5 file, whole or not at all; InputError for another suffix or an unwritable place."""
     content = (_fits if _kind(path) == ".fits" else _hdf5)(path, tables)
-    try:
+    with refused("cannot be written", path, "Check the directory."):
         write_bytes(path, content)
-    except OSError as error:
-        raise InputError(f"cannot be written: {refusal(error)}", file=path, remedy="Check the directory.") from error
 
 
 def read_tables(path: str | Path) -> Tables:

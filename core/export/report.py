@@ -14,7 +14,7 @@ from core.catalog.resolve import open_catalogue
 from core.diagnostics.pattern_speed_profile import NOTE, SpeedMarks
 from core.diagnostics.scalar_tables import ERROR_IN_WORDS, signed, significant
 from core.diagnostics.scalars import ScalarDraws, from_json
-from core.errors import InputError, UnknownRunError, refusal
+from core.errors import UnknownRunError, refused
 from core.export import figures, provenance
 from core.export.colours import SERIES
 from core.jobs.graph import STAGES
@@ -48,10 +48,8 @@ def write_report(run: Run, path: Path) -> None:
     Raises UnknownRunError where it is not finished, InputError where ``path`` cannot be written.
     """
     content = report_html(run).encode()
-    try:
+    with refused("cannot be written", path, "Check the directory."):
         write_bytes(path, content)
-    except OSError as error:
-        raise InputError(f"cannot be written: {refusal(error)}", file=path, remedy="Check the directory.") from error
 
 
 def report_html(run: Run) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from core.errors import CorruptArtifactError, InputError, refusal
+from core.errors import CorruptArtifactError, refused
 
 _DIGEST = "sha256"
 
@@ -35,9 +35,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         finally:
             os.close(descriptor)
         os.replace(temporary, path)
-    except BaseException:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
     sync_directory(path.parent)
 
 
@@ -87,10 +86,8 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Publish named arrays as ``.npz``, for users; InputError where the place cannot be written."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    try:
+    with refused("cannot be written", path, "Check the directory."):
         write_bytes(path, buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"cannot be written: {refusal(error)}", file=path, remedy="Check the directory.") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:

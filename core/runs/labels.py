@@ -5,14 +5,14 @@ Each is an empty file, so that pages and commands set them at once without losin
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
-from core.errors import InputError, refusal
+from core.errors import InputError, refused
 
 _TAGS = "tags"
 _ARCHIVED = "ARCHIVED"
+_REMEDY = "Make its directory writable."
 _TAG = re.compile(r"\w[\w.+-]{0,39}")
 
 
@@ -35,7 +35,7 @@ def tags(path: Path) -> tuple[str, ...]:
 def change_tags(path: Path, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
     """Give the run in a directory tags and take others from it; InputError where one is not a word."""
     added, removed = [checked_tag(tag) for tag in add], [checked_tag(tag) for tag in remove]
-    with _writing(path):
+    with refused("it cannot be written to", path, _REMEDY):
         (path / _TAGS).mkdir(exist_ok=True)
         for tag in removed:
             (path / _TAGS / tag).unlink(missing_ok=True)
@@ -50,18 +50,8 @@ def is_archived(path: Path) -> bool:
 
 def archive(path: Path, *, archived: bool = True) -> None:
     """Put the run in a directory out of the way, or back."""
-    with _writing(path):
+    with refused("it cannot be written to", path, _REMEDY):
         if archived:
             (path / _ARCHIVED).touch()
         else:
             (path / _ARCHIVED).unlink(missing_ok=True)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"it cannot be written to: {refusal(error)}", file=path, remedy="Make its directory writable."
-        ) from error

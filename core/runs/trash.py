@@ -2,12 +2,11 @@
 
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import DeepPotentialError, InputError, UnknownRunError, refusal, suggestion
+from core.errors import DeepPotentialError, InputError, UnknownRunError, refused, suggestion
 from core.runs.artifacts import sync_directory
 from core.runs.manifest import Manifest, read_manifest
 
@@ -103,11 +102,5 @@ def older_than(runs: list[Thrown], days: float) -> list[Thrown]:
     return [thrown for thrown in runs if time.time() - thrown.deleted >= 86400 * days]
 
 
-@contextmanager
-def _moving(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"it cannot be moved or removed: {refusal(error)}", file=path, remedy="Make its place writable."
-        ) from error
+def _moving(path: Path) -> AbstractContextManager[None]:
+    return refused("it cannot be moved or removed", path, "Make its place writable.")

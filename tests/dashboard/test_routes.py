@@ -200,7 +200,7 @@ def test_the_unexpected_has_an_id_and_is_logged(server, place, monkeypatch, capl
         status, answer = server.send(bad.csv_bytes())
     assert status == 500
     assert "secret" not in answer["error"]
-    error_id = re.search(r"error ([0-9a-f]{8})", answer["error"])[1]
+    error_id = re.search(r"under ([0-9a-f]{8})", answer["error"])[1]
     assert [record.error_id for record in caplog.records if hasattr(record, "error_id")] == [error_id]
     check_well(server, place)
 
