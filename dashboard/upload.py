@@ -33,4 +33,4 @@ class CatalogueUpload(JSComponent):
     stored = param.String(default="", doc="Id of the catalogue that was made of the last file.")
 
     _esm = ASSETS / "upload.js"
-    _stylesheets = (ASSETS / "upload.css",)
+    _stylesheets = (ASSETS / "controls.css", ASSETS / "upload.css")

@@ -6,7 +6,7 @@ export function render({ model }) {
   const place = document.createElement("div");
   place.className = "upload";
   place.innerHTML = `
-    <label>recipe <select></select></label>
+    <label>recipe <select class="bk-input"></select></label>
     <label class="choose"><input type="file"><span>Add a catalogue …</span></label>
     <progress max="1" value="0" hidden aria-label="sent"></progress>
     <button type="button" hidden>Stop</button>
