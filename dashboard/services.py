@@ -24,6 +24,7 @@ from core.diagnostics.scalars import ScalarDraws
 from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit
+from core.jobs.giving_way import ask_way
 from core.jobs.launch import launch_detached
 from core.jobs.status import GOING, run_status
 from core.phase_space.region import Everything, Region
@@ -46,6 +47,10 @@ class Services:
         self._selections = BoundedCache(2**27, most=64)
         self._runs: dict[Path, Run] = {}
         self._started: dict[Hashable, Run] = {}
+
+    def ask_way(self) -> None:
+        """A visitor waits for a picture: trainings on this machine leave it the processor for a moment."""
+        ask_way(self.root)
 
     def runs(self) -> list[Run]:
         """All runs, newest first, the demonstration last; a run once opened keeps its opened products."""

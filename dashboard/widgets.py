@@ -163,6 +163,7 @@ class Latest:
 
         What was asked before is no longer wanted.
         """
+        self._services.ask_way()
         self._version += 1
         self._waiting = compute, pause
         self._asked.set()

@@ -17,6 +17,7 @@ from typing import Any
 
 from core.errors import CancelledError, CorruptArtifactError, DeepPotentialError
 from core.jobs.events import note
+from core.jobs.giving_way import GivingWay
 from core.jobs.machine import task_environment
 from core.jobs.ownership import CANCEL_FILE, is_run_by, owner_of
 from core.jobs.pausing import paused, wait_for_room
@@ -116,12 +117,14 @@ def _attempted(run: Run, task_id: str, watch: _Watch, environment: Mapping[str, 
             env={**os.environ, **environment, **task_environment(run.manifest.task(task_id), config)},
             start_new_session=True,
         )
+    way = GivingWay(process, run.path.parent)
     try:
         _lower_priority(process.pid, config.jobs.nice)
         while process.poll() is None:
             watch.check()
-            time.sleep(0.1)
+            time.sleep(way.look())
     finally:
+        way.go_on()
         stop(process)
     return int(process.returncode)
 

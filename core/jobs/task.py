@@ -17,6 +17,7 @@ from typing import Any
 
 from core.errors import DeepPotentialError, RunBusyError, lacks_room
 from core.jobs.events import append_line, note
+from core.jobs.giving_way import end_with_parent
 from core.jobs.lease import STALE, HeldError, held
 from core.runs.artifacts import file_digest, write_json
 from core.runs.registry import Run, open_run
@@ -91,6 +92,7 @@ def _device() -> str:
 
 def _end_with_supervisor() -> None:
     """Leave at once when standard input closes: the supervisor is gone and nobody would stop this process."""
+    end_with_parent()
 
     def watch() -> None:
         while os.read(0, 4096):
