@@ -18,22 +18,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from fits import command, field_errors, trusted
 
 from core import mocks
 from core.diagnostics.evaluation import evaluate_run
+from core.phase_space.axisymmetry import axisymmetrised
+from core.phase_space.sample import PhaseSpaceSample
 from core.runs.registry import open_run
+from core.runs.star_files import COLUMNS as COORDINATES
 
 CASES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "spiral": ("disc-spiral", {"repeats": 2}),
     "errors": ("disc-spiral", {"repeats": 2}),
+    "turned": ("disc-spiral", {"repeats": 2}),
     "twin": ("disc-spiral", {"amplitude": 0}),
     "weak": ("disc-spiral", {"amplitude": 150}),
     "bar": ("disc-bar", {}),
     "freeman": ("freeman", {}),
     "shu": ("shu-disc", {}),
 }
-"""Mock and its parameters; ``errors`` has those of Gaia."""
+"""Mock and its parameters; ``errors`` has those of Gaia, the stars of ``turned`` are at random azimuths."""
 LAYERS = (0.0, 0.1, 0.3, 0.6)
 COLUMNS = (
     ("accel_median", "acceleration, median", "{:.4f}"),
@@ -90,7 +96,8 @@ def measure(place: Path, case: str, stars: int, seed: int, settings: Mapping[str
         options = [part for key, value in parameters.items() for part in ("--set", f"{key}={value}")]
         errors = ["--errors"] if case == "errors" else []
         command(place, "mock", mock, "--stars", stars, "--seed", seed, "--out", file.name, *options, *errors)
-    truth = json.loads(file.with_name(f"{file.name}.truth.json").read_text())
+        if case == "turned":
+            turn(file, mocks.from_truth(_truth(file)), seed)
     figures: dict[str, Any] = {}
     if not list(place.glob(f"runs/*-{name}")):
         assignments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
@@ -98,7 +105,23 @@ def measure(place: Path, case: str, stars: int, seed: int, settings: Mapping[str
         command(place, "fit", file.name, "--quiet", "--name", name, *assignments)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         figures["cpu_s"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return figures | compare(next(place.glob(f"runs/*-{name}")), mocks.from_truth(truth), seed)
+    return figures | compare(next(place.glob(f"runs/*-{name}")), mocks.from_truth(_truth(file)), seed)
+
+
+def _truth(file: Path) -> dict[str, Any]:
+    truth: dict[str, Any] = json.loads(file.with_name(f"{file.name}.truth.json").read_text())
+    return truth
+
+
+def turn(file: Path, system: mocks.StationarySystem, seed: int) -> None:
+    """Turn the stars of a file to random azimuths: what is left has no pattern."""
+    table = pq.read_table(file)
+    w = np.stack([table[name].to_numpy() for name in COORDINATES], 1)
+    turned = axisymmetrised(np.random.default_rng(seed), PhaseSpaceSample(w, system.region), system.sun)
+    for name, values in zip(COORDINATES, turned.w.T, strict=True):
+        i = table.schema.get_field_index(name)
+        table = table.set_column(i, table.schema.field(i), pa.array(values, pa.float32()))
+    pq.write_table(table, file)
 
 
 def compare(path: Path, system: mocks.StationarySystem, seed: int) -> dict[str, Any]:
