@@ -22,10 +22,10 @@ from core.catalog.presets import PRESETS
 from core.catalog.store import CatalogueStore
 from core.errors import DeepPotentialError
 from core.runs.registry import runs_root
+from dashboard.access.login import Login
+from dashboard.access.visitors import WORDS, is_welcome
 from dashboard.failures import words
-from dashboard.login import Login
 from dashboard.upload import HEADER, offer
-from dashboard.visitors import WORDS, is_welcome
 
 _readers = ThreadPoolExecutor(1, thread_name_prefix="upload")
 """Files are read one after the other, each in a process of its own with limits."""

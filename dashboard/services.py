@@ -33,8 +33,8 @@ from core.runs import readings
 from core.runs.registry import Run, find_run, list_runs
 from core.runs.star_files import FLOW_SAMPLE, read_stars
 from dashboard.cache import BoundedCache
-from dashboard.mapped_stars import MappedPhaseSpace
-from dashboard.stars import Stars
+from dashboard.counting.mapped_stars import MappedPhaseSpace
+from dashboard.counting.stars import Stars
 
 
 class Services:

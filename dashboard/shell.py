@@ -21,6 +21,7 @@ from core.jobs.launch import resume_interrupted
 from core.jobs.status import GOING, run_status
 from core.log import log_file
 from core.runs.registry import Run, runs_root
+from dashboard.access.visitors import refused
 from dashboard.failures import alert, keep_log, notify
 from dashboard.guide import GUIDE
 from dashboard.pages.compare import Compare
@@ -28,14 +29,13 @@ from dashboard.pages.flow_quality import FlowQuality
 from dashboard.pages.potential_slices import PotentialSlices
 from dashboard.pages.retraining import Retraining
 from dashboard.pages.scalar_distributions import ScalarDistributions
-from dashboard.parent_link import WithParent
-from dashboard.retrain import RetrainButton
-from dashboard.run_monitor import MonitorPlace, RunMonitor, has_maps, is_done
-from dashboard.run_picker import RunPicker
+from dashboard.quality.retrain import RetrainButton
+from dashboard.quality.subsets import SubsetPicker
+from dashboard.runs.parent_link import WithParent
+from dashboard.runs.run_monitor import MonitorPlace, RunMonitor, has_maps, is_done
+from dashboard.runs.run_picker import RunPicker
 from dashboard.services import Services
 from dashboard.session import PAGES, Session
-from dashboard.subsets import SubsetPicker
-from dashboard.visitors import refused
 from dashboard.widgets import caption
 
 ASSETS = Path(__file__).parent / "assets"

@@ -12,12 +12,12 @@ from core.diagnostics.residual_maps import pooled_rms
 from core.errors import DeepPotentialError
 from core.phase_space.region import Everything
 from core.runs.registry import Run
-from dashboard.candidates import CandidatePicker, candidates
-from dashboard.compared_profiles import ComparedProfiles
-from dashboard.compared_scalars import ComparedScalars, measured, speed_words
-from dashboard.compared_slices import ComparedSlices
-from dashboard.comparison_tables import columns_table, quality_cells, settings_table
-from dashboard.pages.flow_quality import Comparison
+from dashboard.compared.candidates import CandidatePicker, candidates
+from dashboard.compared.profiles import ComparedProfiles
+from dashboard.compared.scalars import ComparedScalars, measured, speed_words
+from dashboard.compared.slices import ComparedSlices
+from dashboard.compared.tables import columns_table, quality_cells, settings_table
+from dashboard.quality.comparison import Comparison
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import Latest, caption, card, empty, later, text

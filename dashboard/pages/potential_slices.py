@@ -16,20 +16,20 @@ from core.diagnostics.turned_axes import AXES
 from core.errors import DeepPotentialError
 from core.runs.products import preview_left_out
 from core.runs.registry import Run
-from dashboard.colour_choice import colour_controls, limits_of
-from dashboard.drawn_slices import Drawn, DrawnSlices, asked_by, aspect_of
 from dashboard.failures import alert
-from dashboard.pattern_speed_panel import PatternSpeedPanel
-from dashboard.plane_controls import DRAWN_ANEW, make_valid, move_crosshair, plane_controls
 from dashboard.plots.field_limits import Limits
 from dashboard.plots.field_profiles import ProfileFigure
 from dashboard.plots.field_slices import PLANES, SliceFigure
-from dashboard.profile_panel import ProfilePanel
-from dashboard.run_picker import drift_words
+from dashboard.runs.run_picker import drift_words
+from dashboard.scalars.pattern_speed_panel import PatternSpeedPanel
+from dashboard.scalars.steadiness_panel import SteadinessPanel
 from dashboard.services import Services
 from dashboard.session import Session
-from dashboard.slice_words import arrow_words, class_words, plane_words, profile_words, under_crosshair
-from dashboard.steadiness_panel import SteadinessPanel
+from dashboard.slices.colour_choice import colour_controls, limits_of
+from dashboard.slices.drawn_slices import Drawn, DrawnSlices, asked_by, aspect_of
+from dashboard.slices.plane_controls import DRAWN_ANEW, make_valid, move_crosshair, plane_controls
+from dashboard.slices.profile_panel import ProfilePanel
+from dashboard.slices.slice_words import arrow_words, class_words, plane_words, profile_words, under_crosshair
 from dashboard.widgets import Latest, caption, card, facts, one_update, swatch, text, with_document
 
 RELIABILITY = "reliability"

@@ -14,10 +14,10 @@ from core.phase_space.region import Everything, Region
 from core.runs.registry import Run
 from dashboard.failures import notify
 from dashboard.forms import ConfigForm
-from dashboard.parent_link import WithParent, alone
-from dashboard.retrain import cost
-from dashboard.run_list import RunList
-from dashboard.run_monitor import RunMonitor
+from dashboard.quality.retrain import cost
+from dashboard.runs.parent_link import WithParent, alone
+from dashboard.runs.run_list import RunList
+from dashboard.runs.run_monitor import RunMonitor
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.upload import CatalogueUpload, is_offered

@@ -12,9 +12,9 @@ from core.diagnostics import scalar_tables
 from core.diagnostics.scalars import ScalarDraws, from_json
 from core.pipelines import BARYONS, RESAMPLED, TITLES, shown_pipelines
 from core.runs.registry import Run
-from dashboard.averaging_panel import Averaged, AveragingPanel
 from dashboard.plots.distributions import DistributionFigure
-from dashboard.scalar_pair import ScalarPair
+from dashboard.scalars.averaging_panel import Averaged, AveragingPanel
+from dashboard.scalars.scalar_pair import ScalarPair
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, card, facts, one_update, text, with_document

@@ -1,7 +1,8 @@
 """Data, flow and their Poisson significance in one projection: three figures on one grid, in one pair of ranges.
 
-Plain Bokeh images draw what :mod:`dashboard.binning` counts. Data, flow and significance come from one function on one
-grid, because two independent rasterisations drift apart on zoom, and share one colour mapper (README, Decisions).
+Plain Bokeh images draw what :mod:`dashboard.counting.binning` counts. Data, flow and significance come from one
+function on one grid, because two independent rasterisations drift apart on zoom, and share one colour mapper (README,
+Decisions).
 """
 
 from collections.abc import Callable

@@ -19,9 +19,9 @@ import pandas as pd
 
 from core.phase_space.region import Box, Everything, Polygon, Region
 from core.phase_space.solar_position import SolarPosition
-from dashboard.binning import Counts, count_stars
 from dashboard.cache import BoundedCache
-from dashboard.stars import Stars
+from dashboard.counting.binning import Counts, count_stars
+from dashboard.counting.stars import Stars
 
 PROJECTIONS = (("x", "y"), ("x", "z"), ("vphi", "vR"), ("R", "vphi"), ("z", "vz"), ("l", "sinb"))
 HOME = {

@@ -19,10 +19,10 @@ from core.catalog.resolve import open_catalogue
 from core.diagnostics.slices import Slicer
 from core.runs import readings
 from core.runs.registry import EMBEDDED_RUNS, Run, list_runs
-from dashboard.drawn_slices import Asked, DrawnSlices
 from dashboard.plots.field_limits import colour_limits
 from dashboard.plots.field_profiles import ProfileFigure
 from dashboard.plots.field_slices import PLANES, SliceFigure
+from dashboard.slices.drawn_slices import Asked, DrawnSlices
 
 BAR = 150.0
 """CPU milliseconds of a slice."""

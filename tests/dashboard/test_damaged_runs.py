@@ -15,7 +15,7 @@ from core.export.provenance import read_provenance
 from core.runs.seals import changed_products
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary
 from dashboard import shell
-from dashboard.run_picker import RunPicker, pattern_speed_words, run_facts
+from dashboard.runs.run_picker import RunPicker, pattern_speed_words, run_facts
 from dashboard.session import PAGES, Session
 
 DAMAGED = '<span class="caution">damaged</span>'

@@ -19,7 +19,8 @@ from tornado.web import Application
 
 from core.catalog import incoming
 from core.catalog.ingest import ingest
-from dashboard import routes, visitors
+from dashboard import routes
+from dashboard.access import visitors
 from dashboard.upload import HEADER
 
 

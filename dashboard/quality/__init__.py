@@ -1,0 +1,1 @@
+"""Parts of the page Flow quality: subsets, projections, and words about their maps."""

@@ -1,0 +1,1 @@
+"""Runs on every page: chosen, listed, followed as they go."""
