@@ -20,7 +20,7 @@ from core.diagnostics.averaging import Averaging
 from core.diagnostics.comparison import shared_stars
 from core.diagnostics.profiles import Profile
 from core.diagnostics.reliability import Reliability
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.diagnostics.slices import Slicer
 from core.errors import DeepPotentialError, UnknownRunError
 from core.jobs.creation import create_fit

@@ -10,7 +10,7 @@ from small_runs import TINY, ball, manifest
 
 from core import mocks
 from core.config import preset
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.diagnostics.star_counts import Slope
 from core.diagnostics.stationarity import PatternSpeedVerdict
 from core.flow.family import FlowState

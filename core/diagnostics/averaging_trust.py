@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from core.diagnostics.quantities import quantities
 from core.diagnostics.reliability import DENSITY, FORCE, Reliability, warning
-from core.diagnostics.scalars import quantities
 from core.diagnostics.volumes import AveragingVolumes
 
 _ASPECTS: Mapping[str, str] = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.pipelines import UNCERTAINTIES
 
 _FEWEST = 3

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt64
 
 from core.array_types import Mask, PerStar, PhaseSpace
 from core.diagnostics.profiles import Profile
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.diagnostics.slices import AXES, FieldSlice, Slicer
 from core.phase_space.region import And, Region
 from core.pipelines import POTENTIAL_SEED, RESAMPLED, UNCERTAINTIES

@@ -8,7 +8,7 @@ from core.array_types import PerStar
 from core.diagnostics.pattern_speed_profile import PatternSpeedProfile, SpeedMarks
 from core.diagnostics.profiles import Profile
 from core.diagnostics.residual_maps import Counts, SignificanceMap, significance_map
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.diagnostics.slices import FIELDS, FieldSlice
 from core.export.colours import SERIES
 from core.export.svg import Axes, Interval, padded, tick_labels, ticks

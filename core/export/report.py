@@ -12,8 +12,8 @@ from core.catalog.catalogue import Catalogue
 from core.catalog.cuts import grouped
 from core.catalog.resolve import open_catalogue
 from core.diagnostics.pattern_speed_profile import NOTE, SpeedMarks
+from core.diagnostics.scalar_draws import ScalarDraws, from_json
 from core.diagnostics.scalar_tables import ERROR_IN_WORDS, signed, significant
-from core.diagnostics.scalars import ScalarDraws, from_json
 from core.errors import UnknownRunError, refused
 from core.export import figures, provenance
 from core.export.colours import SERIES

@@ -32,8 +32,9 @@ from core.config import PotentialConfig
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.potential.basis import Basis, LinearModel, LinearState
+from core.potential.design import Design, design, force_columns
 from core.potential.galaxy import GalaxyModel, GalaxyState, fit_galaxy
-from core.potential.linear import Design, LinearFit, design, force_columns, solve
+from core.potential.linear import LinearFit, solve
 from core.potential.normal_equations import (
     Equations,
     Matrix,

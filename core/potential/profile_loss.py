@@ -16,7 +16,8 @@ from core.array_types import PerStar
 from core.config import PotentialConfig
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
-from core.potential.linear import Design, solve
+from core.potential.design import Design
+from core.potential.linear import solve
 from core.potential.normal_equations import Equations, Problem, Vector, cross_equations, non_negative
 from core.potential.training import convex_problem
 

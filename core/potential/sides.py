@@ -14,7 +14,7 @@ from core.array_types import Positions
 from core.config import PotentialConfig
 from core.errors import TrainingError
 from core.phase_space.sample import ScoredSample
-from core.potential.linear import turning_is_rounding
+from core.potential.design import turning_is_rounding
 from core.potential.reference_frame import ReferenceFrame
 
 UNIT = 10.0

@@ -23,10 +23,11 @@ from core.optimization import Progress, State
 from core.phase_space.sample import ScoredSample
 from core.phase_space.solar_position import SolarPosition
 from core.potential.basis import Basis, LinearModel, LinearState, disc_basis, sphere_basis
+from core.potential.design import Design, design
 from core.potential.fields import PotentialEnsemble, PotentialModel
 from core.potential.galaxy import GalaxyFit, GalaxyModel, GalaxyState, fit_galaxy
 from core.potential.guided import GuidedFit, GuidedModel, GuidedState, fit_guided_state
-from core.potential.linear import Design, LinearFit, design, solve
+from core.potential.linear import LinearFit, solve
 from core.potential.neural import (
     Beginning,
     NetworkModel,

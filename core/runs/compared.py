@@ -10,7 +10,7 @@ from typing import Any
 
 from core.config import Config
 from core.diagnostics.comparison import Difference, common_region, scalar_difference
-from core.diagnostics.scalars import ScalarDraws, from_json
+from core.diagnostics.scalar_draws import ScalarDraws, from_json
 from core.errors import DeepPotentialError
 from core.phase_space.region import Region
 from core.runs.readings import common_pipelines

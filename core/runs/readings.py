@@ -14,8 +14,10 @@ from core.diagnostics.averaging_trust import averaging_trust
 from core.diagnostics.budget import correlations
 from core.diagnostics.pattern_speed_profile import PatternSpeedProfile
 from core.diagnostics.profiles import Profile, galactic_profiles
+from core.diagnostics.quantities import DRIFT
 from core.diagnostics.reliability import Reliability
-from core.diagnostics.scalars import DRIFT, ScalarDraws, scalar_draws
+from core.diagnostics.scalar_draws import ScalarDraws
+from core.diagnostics.scalars import scalar_draws
 from core.diagnostics.slices import Slicer
 from core.diagnostics.stationarity import DriftVerdict, PatternSpeedVerdict, median_share
 from core.diagnostics.steadiness import Steadiness, from_json

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import panel as pn
 
 from core.diagnostics import scalar_tables
-from core.diagnostics.scalars import QUANTITIES, ScalarDraws
+from core.diagnostics.quantities import QUANTITIES
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.errors import CorruptArtifactError, DeepPotentialError
 from core.runs import compared
 from core.runs.compared import OTHER_VOLUME, Contrast, Measured

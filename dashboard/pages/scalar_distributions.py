@@ -9,7 +9,7 @@ from typing import Any
 import panel as pn
 
 from core.diagnostics import scalar_tables
-from core.diagnostics.scalars import ScalarDraws, from_json
+from core.diagnostics.scalar_draws import ScalarDraws, from_json
 from core.pipelines import BARYONS, RESAMPLED, TITLES, shown_pipelines
 from core.runs.registry import Run
 from dashboard.plots.distributions import DistributionFigure

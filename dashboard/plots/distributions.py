@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Span
 from bokeh.plotting import figure
 
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.pipelines import BARYONS, TITLES
 from dashboard.plots.figures import fit_range, new_figure, restyle
 from dashboard.plots.palette import Palette

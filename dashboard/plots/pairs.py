@@ -2,7 +2,7 @@
 
 import holoviews as hv
 
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.pipelines import BARYONS, shown_pipelines
 from dashboard.plots.figures import restyle
 from dashboard.plots.palette import Palette

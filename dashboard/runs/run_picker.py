@@ -7,7 +7,8 @@ from typing import Any
 
 import panel as pn
 
-from core.diagnostics.scalars import DRIFT, from_json
+from core.diagnostics.quantities import DRIFT
+from core.diagnostics.scalar_draws import from_json
 from core.errors import CorruptArtifactError
 from core.runs.registry import Run
 from core.runs.star_files import FLOW_SAMPLE, FLOW_SUMMARY, read_summary

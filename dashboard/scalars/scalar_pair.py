@@ -8,7 +8,7 @@ import panel as pn
 
 from core.diagnostics import scalar_tables
 from core.diagnostics.budget import correlations
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.pipelines import BARYONS
 from dashboard.session import Session
 from dashboard.widgets import caption, card, empty, swatch, text, with_document

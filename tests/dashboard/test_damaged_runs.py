@@ -9,7 +9,7 @@ import panel as pn
 import pytest
 from small_runs import waiting_run
 
-from core.diagnostics.scalars import from_json
+from core.diagnostics.scalar_draws import from_json
 from core.errors import CorruptArtifactError, UnknownRunError
 from core.export.provenance import read_provenance
 from core.runs.seals import changed_products

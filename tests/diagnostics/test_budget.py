@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.diagnostics.budget import correlations
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.pipelines import UNCERTAINTIES
 
 RNG = np.random.default_rng(0)

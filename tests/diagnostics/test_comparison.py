@@ -14,7 +14,7 @@ from core.diagnostics.comparison import (
     slice_difference,
 )
 from core.diagnostics.profiles import Band, Profile
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.diagnostics.slices import Slicer
 from core.phase_space.region import Everything, Expression, Shell, columns_of
 from core.phase_space.solar_position import SolarPosition

@@ -10,8 +10,9 @@ import pytest
 
 from core import mocks, units
 from core.config import preset
-from core.diagnostics import scalars
-from core.diagnostics.scalars import DRIFT, QUANTITIES, OneMember, ScalarDraws, scalar_draws, scalar_values
+from core.diagnostics.quantities import DRIFT, QUANTITIES
+from core.diagnostics.scalar_draws import ScalarDraws, from_json
+from core.diagnostics.scalars import OneMember, scalar_draws, scalar_values
 from core.diagnostics.volumes import averaging_volumes, trusted_shell
 from core.phase_space.region import Box, Everything, Expression, Shell
 from core.phase_space.solar_position import SolarPosition
@@ -172,7 +173,7 @@ def test_draws_are_one_per_potential_of_each_pipeline(fit):
         # An independent check of the whole chain: what a fit to almost exact scores says is the truth.
         if d.name != "dark_matter_density":
             assert d.best == pytest.approx(d.truth, rel=0.03, abs=30 if "acceleration" in d.name else 1e-9)
-    again = [scalars.from_json(d.name, json.loads(json.dumps(d.to_json()))) for d in draws]
+    again = [from_json(d.name, json.loads(json.dumps(d.to_json()))) for d in draws]
     assert [d.to_json() for d in again] == [d.to_json() for d in draws]
     assert [(d.name, d.label, d.unit, d.volume, d.best, d.truth) for d in again] == [
         (d.name, d.label, d.unit, d.volume, d.best, d.truth) for d in draws

@@ -12,7 +12,7 @@ from finite_differences import differences
 
 from core import mocks
 from core.config import preset
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.diagnostics.stationarity import PatternSpeedVerdict
 from core.errors import TrainingError
 from core.mocks import ball

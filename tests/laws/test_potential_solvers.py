@@ -13,9 +13,10 @@ from core import mocks
 from core.config import NetworkConfig, PotentialConfig
 from core.errors import TrainingError
 from core.phase_space.solar_position import SolarPosition
+from core.potential.design import Design
 from core.potential.galaxy import GalaxyModel
 from core.potential.guided import GuidedModel
-from core.potential.linear import Design, solve
+from core.potential.linear import solve
 from core.potential.neural import NetworkModel
 from core.potential.training import (
     LinearModel,

@@ -6,7 +6,7 @@ from exact_scores import configured, scored
 
 from core.config import PotentialConfig
 from core.phase_space.solar_position import SolarPosition
-from core.potential.linear import Design
+from core.potential.design import Design
 from core.potential.normal_equations import non_negative, own_equations
 from core.potential.profile_loss import RANGE, fit_profile, profile_loss, speeds_about
 from core.potential.tracer_density import SphereTracers, TracerColumns

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtri
 
 from core.diagnostics.budget import correlations
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.pipelines import TITLES, UNCERTAINTIES
 from dashboard.pages.scalar_distributions import _correlations, _table
 from dashboard.plots.distributions import DistributionFigure

@@ -6,7 +6,7 @@ import holoviews as hv
 import numpy as np
 import pytest
 
-from core.diagnostics.scalars import ScalarDraws
+from core.diagnostics.scalar_draws import ScalarDraws
 from core.pipelines import TITLES
 from dashboard.plots.pairs import pair_figure, shared_pipelines
 from dashboard.plots.palette import DARK, LIGHT
