@@ -22,8 +22,8 @@ LOGS = "slurm"
 """Directory in that of the run, for what the jobs print."""
 _LOOK = 10.0
 """Seconds between two looks at the queue: it is everybody's."""
-_AGAIN = 30.0
-"""Seconds between two rounds of asking for jobs, since they may end as soon as they start."""
+_AGAIN, _SELDOM = 30.0, 600.0
+"""Seconds between two rounds of asking for jobs: more and more, as long as they end before any works."""
 _LONGEST = 30.0
 """Seconds that SLURM has for an answer."""
 
@@ -73,6 +73,7 @@ class SlurmJobs:
         self._name, self._logs = f"deep-potential-{run_path.name}", run_path / LOGS
         self._logs.mkdir(exist_ok=True)
         self._look_at = self._ask_at = 0.0
+        self._pause = _AGAIN
         self._asked = self._worked = False
         self._words = ""
 
@@ -92,6 +93,7 @@ class SlurmJobs:
                     raise InputError(str(error), remedy="Mend the file of --slurm.") from error
                 self._words = str(error)
         if workers:
+            self._pause = _AGAIN
             self._words = "the workers of the run have gone; SLURM is asked for others"
             return None
         return self._words
@@ -109,8 +111,8 @@ class SlurmJobs:
                 file=self._logs,
                 remedy="Check the prologue, and that the nodes see the program under the same path.",
             )
-        if lacking and time.monotonic() >= self._ask_at:
-            self._ask_at = time.monotonic() + _AGAIN
+        if lacking > 0 and time.monotonic() >= self._ask_at:
+            self._ask_at, self._pause = time.monotonic() + self._pause, min(2 * self._pause, _SELDOM)
             for _ in range(lacking):
                 _slurm("sbatch", *self._config.options, *self._own_options, script=self._script)
                 self._asked = True
