@@ -81,5 +81,7 @@ def _show_lines(run: Run, stop: threading.Event, console: Console) -> None:
 
 
 def _doing(status: RunStatus) -> str:
+    if status.state == "paused":
+        return f"paused: {status.error}"
     running = sorted({t.spec.kind for t in status.tasks if t.state == "running"})
     return " + ".join(running) or status.state

@@ -3,12 +3,14 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from core.baryons.choice import with_content
 from core.commands.console import json_option, quiet_option, runs_option, say, watched
+from core.commands.places import given_place, place_options
 from core.config import PRESETS, Config
 from core.diagnostics.scalar_tables import cautions
 from core.errors import ConfigError, CorruptArtifactError, InputError, RegionError
@@ -50,6 +52,7 @@ from core.settings import from_toml, parse_assignment
 )
 @runs_option
 @click.option("--name", help="Name of the run.")
+@place_options
 @click.option("--detach", is_flag=True, help="Return at once; the run goes on in the background.")
 @quiet_option
 @json_option
@@ -63,6 +66,8 @@ def fit(
     frame: str | None,
     runs: str | None,
     name: str | None,
+    scheduler: str | None,
+    slurm: str | None,
     detach: bool,
     quiet: bool,
     as_json: bool,
@@ -72,6 +77,7 @@ def fit(
     from core.catalog.resolve import resolve_catalogue  # astropy takes half a second to import
     from core.jobs.creation import create_fit, fit_config
 
+    place = given_place(scheduler, slurm)
     stars = resolve_catalogue(catalogue)
     settings = fit_config(
         stars,
@@ -87,20 +93,17 @@ def fit(
     )
     if not quiet and not as_json:
         tasks = run.manifest.tasks
-        machine = this_machine()
-        about = duration(estimated_seconds(tasks, settings, machine))
-        say(f"run {run.path}: {run.manifest.stars:,} stars, {len(tasks)} tasks, about {about} on {machine}")
+        say(f"run {run.path}: {run.manifest.stars:,} stars, {len(tasks)} tasks{'' if place else _about(run)}")
         if settings.pipelines.noise_members and (column := lacking_errors(stars.units)):
             say(f"without the pipeline observational_noise: the catalogue has no column {column}")
-    _execute(run, detach=detach, quiet=quiet or as_json)
+    _execute(run, detach=detach, quiet=quiet or as_json, place=place)
     if as_json:
         say(json.dumps(run_status(run).to_json()))
 
 
 @click.command()
 @click.argument("run")
-@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use instead of this machine alone (TLS).")
-@click.option("--slurm", metavar="FILE.toml", help="Ask SLURM for jobs, as core/jobs/slurm.py describes.")
+@place_options
 @runs_option
 @click.option("--detach", is_flag=True, help="Return at once; the run goes on in the background.")
 @click.option("--asked", type=float, hidden=True, help="Unix time at which this was asked for.")
@@ -117,10 +120,9 @@ def run(
     quiet: bool,
 ) -> None:
     """Start RUN, or go on where it stopped."""
-    if scheduler is not None and slurm is not None:
-        raise InputError("--scheduler and --slurm are two places for the same tasks", remedy="Give one of them.")
-    place = {"scheduler": scheduler, "slurm": str(Path(slurm).absolute()) if slurm else None}
-    _execute(find_run(run, runs_root(runs)), detach=detach, quiet=quiet, asked=asked, automatic=automatic, **place)
+    place = given_place(scheduler, slurm)
+    found = find_run(run, runs_root(runs))
+    _execute(found, detach=detach, quiet=quiet, asked=asked, automatic=automatic, place=place)
 
 
 @click.command()
@@ -157,14 +159,12 @@ def _execute(
     *,
     detach: bool,
     quiet: bool,
-    scheduler: str | None = None,
-    slurm: str | None = None,
+    place: Mapping[str, str],
     asked: float | None = None,
     automatic: int = 0,
 ) -> None:
     if detach:
-        options = {"--scheduler": scheduler, "--slurm": slurm}
-        launch_detached(run, [word for name, value in options.items() if value for word in (name, value)])
+        launch_detached(run, [word for name, value in place.items() for word in (f"--{name}", value)])
         if not quiet:
             say(f"started in the background; follow it with: deep-potential status {run.path}")
         return
@@ -172,9 +172,14 @@ def _execute(
     from core.jobs.runner import run_graph  # Dask takes a second to import
 
     with watched(run, quiet):
-        run_graph(run, scheduler=scheduler, slurm=slurm, asked=asked, automatic=automatic)
+        run_graph(run, scheduler=place.get("scheduler"), slurm=place.get("slurm"), asked=asked, automatic=automatic)
     if not quiet:
         say(_line(run_status(run)))
+
+
+def _about(run: Run) -> str:
+    machine = this_machine()
+    return f", about {duration(estimated_seconds(run.manifest.tasks, run.manifest.config, machine))} on {machine}"
 
 
 def _region(text: str) -> Region:
@@ -219,7 +224,8 @@ def _line(status: RunStatus) -> str:
 
 
 def _report(status: RunStatus) -> str:
-    lines = [_line(status), *(f"error: {line}" for line in status.error.splitlines())]
+    label = "paused" if status.state == "paused" else "error"
+    lines = [_line(status), *(f"{label}: {line}" for line in status.error.splitlines())]
     for task in status.tasks:
         lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
         lines += [f"    {_clock(event.time)}  {event.message}" for event in task.events]

@@ -4,18 +4,19 @@ The embedded cluster lives in threads of the runner and opens no port: the work 
 supervise, so worker processes would add memory and an attack surface and nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import dask
 from distributed import Client, Scheduler, SpecCluster, Worker
 
 from core.errors import InputError
-from core.jobs.credentials import security_of
+from core.jobs.credentials import credentials, security_of
 from core.jobs.machine import Machine
-from core.jobs.slurm import read_slurm, slurm_cluster
+from core.jobs.slurm import SlurmConfig, read_slurm
+from core.jobs.slurm_jobs import job_script, slurm_jobs
 
 _QUIET = {
     "distributed.scheduler.http.routes": [],
@@ -33,12 +34,12 @@ ACCELERATOR = {"accelerator": 1.0}
 class _Closed:
     """A node without the web server that Dask would open on every network interface, dashboard or not."""
 
-    def start_http_server(self, *_: Any, **__: Any) -> None:
+    def start_http_server(self, *_: object, **__: object) -> None:
         pass
 
 
 class _ClosedScheduler(_Closed, Scheduler):
-    """The scheduler of the embedded cluster."""
+    """The scheduler of the embedded cluster, or of SLURM's jobs."""
 
 
 class _ClosedWorker(_Closed, Worker):
@@ -65,25 +66,52 @@ class Place:
         return [word for option, value in given.items() if value is not None for word in (option, value)]
 
 
-@contextmanager
-def dask_client(place: Place) -> Iterator[tuple[Client, bool]]:
-    """A client of the cluster at a place, and whether its workers offer an accelerator each.
+@dataclass(frozen=True)
+class Cluster:
+    """Where tasks are submitted, and whether its workers are ``accelerated``: offer an accelerator each.
 
-    Raises InputError where no scheduler answers.
+    ``lacks``, to be called again and again, does what keeps its workers there and says for what it waits where there is
+    none; it raises InputError where there never will be one.
+    """
+
+    client: Client
+    accelerated: bool
+    lacks: Callable[[], str | None] = lambda: None
+
+
+@contextmanager
+def dask_cluster(place: Place, run_path: Path) -> Iterator[Cluster]:
+    """The cluster at a place, for a run.
+
+    Raises InputError where no scheduler answers, or SLURM does not.
     """
     with dask.config.set(_QUIET), ExitStack() as stack:
         if place.scheduler is not None:
             client = stack.enter_context(_connected(place.scheduler))
             workers = client.scheduler_info(n_workers=-1)["workers"].values()
-            yield client, any(set(ACCELERATOR) & set(worker["resources"]) for worker in workers)
-            return
-        if place.slurm is not None:
-            config = read_slurm(place.slurm)
-            cluster = stack.enter_context(slurm_cluster(config))
-            yield stack.enter_context(Client(cluster, security=cluster.security)), config.has_gpu
-            return
-        cluster = stack.enter_context(_embedded(place.machine))
-        yield stack.enter_context(Client(cluster)), place.machine.accelerated
+            yield Cluster(client, any(set(ACCELERATOR) & set(worker["resources"]) for worker in workers))
+        elif place.slurm is not None:
+            yield stack.enter_context(_of_slurm(read_slurm(place.slurm), run_path))
+        else:
+            cluster = stack.enter_context(_embedded(place.machine))
+            yield Cluster(stack.enter_context(Client(cluster)), place.machine.accelerated)
+
+
+@contextmanager
+def _of_slurm(config: SlurmConfig, run_path: Path) -> Iterator[Cluster]:
+    """A scheduler in this process, for workers that are jobs of SLURM."""
+    key = credentials()
+    options = {"protocol": "tls://", "security": key, "interface": config.interface or None, "dashboard": False}
+    try:
+        cluster = SpecCluster(scheduler={"cls": _ClosedScheduler, "options": options}, security=key, silence_logs=50)
+    except RuntimeError as error:
+        raise InputError(f"no scheduler can be started for SLURM's jobs: {error}") from error
+    with (
+        cluster,
+        slurm_jobs(config, job_script(config, cluster.scheduler_address), run_path) as jobs,
+        Client(cluster, security=key) as client,
+    ):
+        yield Cluster(client, config.has_gpu, lambda: jobs.tend(len(cluster.scheduler_info["workers"])))
 
 
 def _embedded(machine: Machine) -> SpecCluster:

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from distributed import Client, Future
+from distributed import Future
 
 from core.catalog.store import DATA_VARIABLE, data_roots
 from core.errors import CancelledError, DeepPotentialError, InputError, lacks_room
-from core.jobs.cluster import ACCELERATOR, Place, dask_client
+from core.jobs.cluster import ACCELERATOR, Cluster, Place, dask_cluster
 from core.jobs.lease import Lease
 from core.jobs.machine import Machine, is_for_accelerator, this_machine
 from core.jobs.ownership import CANCEL_FILE, forget_cancel, owned, record_state, request_cancel
@@ -28,6 +28,8 @@ from core.runs.registry import Run
 _MOST_LOSSES = 10
 """How often in a row a cluster may be lost before any task got further."""
 _LONGEST_PAUSE = 60.0
+_STOPS = 10.0
+"""Seconds in which all that works for a cancelled run has stopped."""
 
 
 class ClusterLostError(Exception):
@@ -97,8 +99,8 @@ def _bring_to_end(run: Run, place: Place, lease: Lease) -> None:
     losses, best, pause = 0, -1.0, 1.0
     while True:
         try:
-            with dask_client(place) as (client, accelerated):
-                _drive(run, client, lease.token, accelerated=accelerated)
+            with dask_cluster(place, run.path) as cluster:
+                _drive(run, cluster, lease.token)
             return
         except (ClusterLostError, InputError) as error:
             if isinstance(error, InputError) and not losses:
@@ -112,11 +114,12 @@ def _bring_to_end(run: Run, place: Place, lease: Lease) -> None:
                 _wait(min(pause, _LONGEST_PAUSE), _cancellation(run))
 
 
-def _drive(run: Run, client: Client, token: str, *, accelerated: bool) -> None:
+def _drive(run: Run, cluster: Cluster, token: str) -> None:
     """Submit every task after those it needs, and wait for all; the first failure is raised at the end.
 
-    Where workers are ``accelerated`` those that gain from it have an accelerator each for themselves.
+    Where workers are accelerated the tasks that gain from it have an accelerator each for themselves.
     """
+    client = cluster.client
     futures: dict[str, Future] = {}
     environment = {DATA_VARIABLE: os.pathsep.join(str(root.absolute()) for root in data_roots())}
     for task in run.manifest.tasks:
@@ -130,13 +133,35 @@ def _drive(run: Run, client: Client, token: str, *, accelerated: bool) -> None:
             key=f"{run.id}/{token}/{task.id}",
             pure=False,
             retries=0,
-            resources=ACCELERATOR if accelerated and is_for_accelerator(task, run.manifest.config) else None,
+            resources=ACCELERATOR if cluster.accelerated and is_for_accelerator(task, run.manifest.config) else None,
         )
     while any(future.status == "pending" for future in futures.values()):
         if client.status != "running":
             raise ClusterLostError("the Dask scheduler does not answer")
+        _wait_for_workers(run, cluster)
+        if (run.path / CANCEL_FILE).exists() and not _settled(list(futures.values())):
+            break  # no worker took up what is left, so that none gives it up
         time.sleep(0.1)
     _judge(run, list(futures.values()))
+
+
+def _wait_for_workers(run: Run, cluster: Cluster) -> None:
+    """Say for what the cluster waits, as long as nobody works for it."""
+    check = _cancellation(run)
+    while words := cluster.lacks():
+        with paused(run.path, words):
+            while cluster.lacks() == words:
+                _wait(0.5, check)
+
+
+def _settled(futures: list[Future]) -> bool:
+    """Wait until no future is pending, as long as a cancelled task takes to stop; whether that came about."""
+    until = time.monotonic() + _STOPS
+    while any(future.status == "pending" for future in futures):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _judge(run: Run, futures: list[Future]) -> None:

@@ -167,5 +167,6 @@ def _failure(run: Run, task_id: str, code: int) -> tuple[TaskFailedError, bool]:
         error: dict[str, Any] = read_json(directory / ERROR_FILE)
         return TaskFailedError(task_id, error["message"], error["exit_code"]), bool(error.get("passing"))
     except (FileNotFoundError, CorruptArtifactError, KeyError, TypeError):
-        cause = f"signal {-code} (out of memory?)" if code < 0 else f"exit code {code}"
+        guess = "" if code == -signal.SIGTERM else " (out of memory?)"
+        cause = f"signal {-code}{guess}" if code < 0 else f"exit code {code}"
         return TaskFailedError(task_id, f"its process ended with {cause}; see {directory / LOG_FILE}", 1), True

@@ -131,6 +131,13 @@ CASES = {
     "fit: too few stars": (nothing, f"{FIT} --region r<0.3", ["stars are inside", "needs 256", "larger region"]),
     "fit: no stars": (nothing, f"{FIT} --region z>5", ["no star of 'ball'"]),
     "fit: runs cannot be written": (blocked, f"{FIT} --runs file/runs", ["file/runs", "cannot be created", "--runs"]),
+    "fit: two places": (nothing, f"{FIT} --scheduler a:1 --slurm s.toml", ["--scheduler", "--slurm", "one of them"]),
+    "fit: no file for SLURM": (nothing, f"{FIT} --slurm s.toml", ["s.toml", "cannot be read", "Check its name"]),
+    "run: unknown setting for SLURM": (
+        text("s.toml", 'qeue = "gpu"'),
+        "run ball --slurm s.toml",
+        ["s.toml", "'qeue'", "Did you mean 'queue'?"],
+    ),
     "run: unknown run": (nothing, "run bal", ["no run 'bal'", "Did you mean 'ball'?"]),
     "status: unknown run": (nothing, "status bal", ["no run 'bal'", "Did you mean 'ball'?"]),
     "cancel: unknown run": (nothing, "cancel bal", ["no run 'bal'", "Did you mean 'ball'?"]),

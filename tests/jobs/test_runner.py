@@ -2,19 +2,23 @@
 
 import os
 import signal
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Client, Scheduler, SpecCluster
 from small_runs import waiting_run
 
 from core.errors import CancelledError, InputError
 from core.jobs import runner
-from core.jobs.cluster import Place, dask_client
+from core.jobs.cluster import Cluster, Place, dask_cluster
 from core.jobs.machine import Machine, is_for_accelerator
 from core.jobs.ownership import CANCEL_FILE, recorded_state, request_cancel
 from core.jobs.runner import run_graph
+from core.jobs.status import run_status
 from core.jobs.supervisor import TaskFailedError, supervise
 from core.runs import registry
 from core.runs.registry import open_run
@@ -54,16 +58,16 @@ def done(run):
     return path.read_text().split() if path.exists() else []
 
 
-def test_the_embedded_cluster_works_and_opens_no_port():
-    with dask_client(Place(Machine(2))) as (client, _):
-        assert client.gather(client.map(pow, [1, 2, 3], [2, 2, 2], pure=False)) == [1, 4, 9]
+def test_the_embedded_cluster_works_and_opens_no_port(tmp_path):
+    with dask_cluster(Place(Machine(2)), tmp_path) as cluster:
+        assert cluster.client.gather(cluster.client.map(pow, [1, 2, 3], [2, 2, 2], pure=False)) == [1, 4, 9]
         assert [c for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN] == []
 
 
-def test_an_address_that_is_none_is_refused():
+def test_an_address_that_is_none_is_refused(tmp_path):
     with (
         pytest.raises(InputError, match=r"no Dask scheduler answers at nowhere://x.*leave --scheduler out"),
-        dask_client(Place(Machine(2), "nowhere://x")),
+        dask_cluster(Place(Machine(2), "nowhere://x"), tmp_path),
     ):
         pass
 
@@ -147,6 +151,40 @@ def test_a_request_to_stop_while_the_program_starts_is_obeyed(run, pretend):
         run_graph(run, asked=asked)
     assert done(run) == []
     assert recorded_state(run)["state"] == "cancelled"
+
+
+class WithoutWorkers:
+    """A cluster whose workers never come."""
+
+    def __init__(self, words=None):
+        self.words = words
+
+    @contextmanager
+    def __call__(self, place, run_path):
+        scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard": False, "port": 0}}
+        with SpecCluster(scheduler=scheduler, silence_logs=50) as cluster, Client(cluster) as client:
+            yield Cluster(client, accelerated=False, lacks=lambda: self.words)
+
+
+@pytest.mark.parametrize("words", ["SLURM has yet to start job 7 (Priority)", None])
+def test_a_run_without_workers_says_for_what_it_waits_and_can_be_cancelled(words, run, monkeypatch):
+    monkeypatch.setattr(runner, "dask_cluster", WithoutWorkers(words))
+    monkeypatch.setattr(runner, "_STOPS", 0.5)
+    seen = []
+
+    def look():
+        until = time.monotonic() + 20
+        while not seen and time.monotonic() < until:
+            status = run_status(run)
+            seen.extend([(status.state, status.error)] if status.state == ("paused" if words else "running") else [])
+            time.sleep(0.05)
+        request_cancel(run)
+
+    threading.Thread(target=look).start()
+    with pytest.raises(CancelledError, match="was cancelled"):
+        run_graph(run)
+    assert seen == [("paused", words)] if words else [("running", "")]
+    assert run_status(run).state == "cancelled"
 
 
 def test_the_demonstration_is_never_run(run, pretend, monkeypatch):

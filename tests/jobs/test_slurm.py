@@ -8,10 +8,11 @@ from distributed import Client, LocalCluster
 
 from core.errors import ConfigError, InputError
 from core.jobs import slurm
-from core.jobs.cluster import Place, dask_client
+from core.jobs.cluster import Place, dask_cluster
 from core.jobs.credentials import credentials, security_of
 from core.jobs.machine import Machine
-from core.jobs.slurm import cluster_options, read_slurm
+from core.jobs.slurm import read_slurm
+from core.jobs.slurm_jobs import job_script
 
 
 @pytest.fixture(autouse=True)
@@ -31,18 +32,24 @@ def example():
 def test_the_documented_example_asks_for_one_gpu_a_job(tmp_path):
     (tmp_path / "slurm.toml").write_text(example())
     config = read_slurm(tmp_path / "slurm.toml")
-    options = cluster_options(config)
-    assert (options["queue"], options["account"], config.jobs, options["cores"]) == ("gpu", "galaxy", 4, 8)
-    assert options["job_extra_directives"] == ["--gres=gpu:1", "--exclude=node13", "--qos=long"]
-    assert options["job_script_prologue"] == ["module load cuda"]
-    assert options["worker_extra_args"][:4] == ["--resources", "accelerator=1", "--lifetime", "235m"]
-    assert options["processes"] == 1
-    assert options["security"].require_encryption
+    asked = ["partition=gpu", "account=galaxy", "gres=gpu:1", "ntasks=1", "cpus-per-task=8", "mem=32G", "time=04:00:00"]
+    assert config.options == [*(f"--{option}" for option in asked), "--exclude=node13,node14", "--qos=long"]
+    assert config.jobs == 4
+    first, prologue, worker = job_script(config, "tls://10.0.0.1:8786").strip().splitlines()
+    assert (first, prologue) == ("#!/bin/bash", "module load cuda")
+    for words in ("tls://10.0.0.1:8786", "--nthreads 8", "--lifetime 235m", "--resources accelerator=1", "--tls-key"):
+        assert words in worker
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("qeue = 'x'", "Did you mean 'queue'"), ("walltime = '4h'", "not of the form"), ("jobs = 0", "jobs")],
+    [
+        ("qeue = 'x'", "Did you mean 'queue'"),
+        ("walltime = '4h'", "not of the form"),
+        ("jobs = 0", "jobs"),
+        ("walltime = '00:05:00'", "too short"),
+        ("directives = '\"'", "cannot be read"),
+    ],
 )
 def test_what_is_no_such_file_is_refused_by_name(text, words, tmp_path):
     (tmp_path / "slurm.toml").write_text(text)
@@ -65,8 +72,8 @@ def test_nobody_without_the_key_gets_into_a_cluster(keys, tmp_path, monkeypatch)
         n_workers=0, protocol="tls://", host="127.0.0.1", security=credentials(), dashboard_address=None
     ) as cluster:
         port = cluster.scheduler_address.rpartition(":")[2]
-        with dask_client(Place(Machine(1), f"127.0.0.1:{port}")) as (client, _):
-            assert client.scheduler_info()["address"] == cluster.scheduler_address
+        with dask_cluster(Place(Machine(1), f"127.0.0.1:{port}"), tmp_path) as found:
+            assert found.client.scheduler_info()["address"] == cluster.scheduler_address
         monkeypatch.setenv("DEEP_POTENTIAL_TLS", str(tmp_path / "other"))
         for address, security in ((f"tcp://127.0.0.1:{port}", None), (f"tls://127.0.0.1:{port}", credentials())):
             with pytest.raises(OSError, match=r"Timed out|reset|certificate"):

@@ -61,6 +61,12 @@ def test_a_process_that_dies_is_started_again_after_ever_longer_pauses(run, proc
     assert "signal 9" in told(run)[0]
 
 
+def test_a_process_that_was_told_to_end_is_not_taken_to_have_lacked_memory(run, process):
+    process(-15, 0)
+    supervise(str(run.path), FLOWS)
+    assert told(run)[0].startswith("its process ended with signal 15; see ")
+
+
 def test_one_that_gets_no_further_fails_in_the_end_and_says_why(run, process):
     process(*[-9] * 4)
     with pytest.raises(TaskFailedError, match="signal 9 \\(out of memory\\?\\)"):
