@@ -11,19 +11,17 @@ import click
 from core.baryons.choice import with_content
 from core.commands.console import json_option, quiet_option, runs_option, say, watched
 from core.commands.places import given_place, place_options
+from core.commands.run_words import left_out, run_report, status_line
 from core.config import PRESETS, Config
-from core.diagnostics.scalar_tables import cautions
-from core.errors import ConfigError, CorruptArtifactError, InputError, RegionError
+from core.errors import ConfigError, InputError, RegionError
 from core.jobs.graph import estimated_seconds
 from core.jobs.launch import launch_detached
 from core.jobs.machine import this_machine
 from core.jobs.ownership import request_cancel
-from core.jobs.status import RunStatus, duration, run_status
+from core.jobs.status import duration, run_status
 from core.phase_space import region as regions
 from core.phase_space.region import Expression, Region
-from core.pipelines import TITLES
 from core.runs.registry import Run, find_run, list_runs, runs_root
-from core.runs.star_files import FLOW_SUMMARY, read_summary
 from core.settings import from_toml, parse_assignment
 
 
@@ -134,14 +132,14 @@ def status(run: str | None, runs: str | None, as_json: bool) -> None:
     root = runs_root(runs)
     if run is not None:
         one = run_status(find_run(run, root))
-        say(json.dumps(one.to_json() | {"left_out": _left_out(one.run)}) if as_json else _report(one))
+        say(json.dumps(one.to_json() | {"left_out": left_out(one.run)}) if as_json else run_report(one))
         return
     found = [run_status(r) for r in list_runs(root) if not r.archived]
     if as_json:
         say(json.dumps([s.to_json() for s in found]))
         return
     for s in found:
-        say(_line(s))
+        say(status_line(s))
 
 
 @click.command()
@@ -174,7 +172,7 @@ def _execute(
     with watched(run, quiet):
         run_graph(run, scheduler=place.get("scheduler"), slurm=place.get("slurm"), asked=asked, automatic=automatic)
     if not quiet:
-        say(_line(run_status(run)))
+        say(status_line(run_status(run)))
 
 
 def _about(run: Run) -> str:
@@ -212,67 +210,3 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("the file cannot be read", file=path, remedy="Check its name and that it is text.") from error
-
-
-def _line(status: RunStatus) -> str:
-    manifest = status.run.manifest
-    timing = f"{duration(status.seconds_taken)}" if status.seconds_taken is not None else ""
-    if status.seconds_left is not None:
-        timing = f"{duration(status.seconds_left)} left"
-    tasks = f"{status.tasks_done}/{len(status.tasks)} tasks"
-    return f"{status.run.id}  {status.state:<12} {manifest.stars:>12,} stars  {tasks:<12} {timing:<14} {manifest.name}"
-
-
-def _report(status: RunStatus) -> str:
-    label = "paused" if status.state == "paused" else "error"
-    lines = [_line(status), *(f"{label}: {line}" for line in status.error.splitlines())]
-    for task in status.tasks:
-        lines.append(f"  {task.spec.id:<28} {task.state:<12} {100 * task.fraction:3.0f} %  {task.message}".rstrip())
-        lines += [f"    {_clock(event.time)}  {event.message}" for event in task.events]
-    left_out = (f"  {words}" for words in _left_out(status.run))
-    return "\n".join([*lines, *_flow_report(status.run), *left_out, *_cautions(status.run)])
-
-
-def _clock(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-
-
-def _cautions(run: Run) -> list[str]:
-    """What may be said of the scalars, once there are any."""
-    if not run.has("scalars.json"):
-        return []
-    try:
-        return [f"  {line}" for line in cautions(run.scalars)]
-    except CorruptArtifactError as error:
-        return [f"  {error}"]
-
-
-def _left_out(run: Run) -> list[str]:
-    """What the run goes without, and why: flows, the preview, draws of all pipelines."""
-    from core.runs import products  # JAX takes a second to import
-
-    flows = read_summary(run.products / FLOW_SUMMARY).rejected if run.has(FLOW_SUMMARY) else {}
-    preview = products.preview_left_out(run.products)
-    found = [p for p in TITLES if run.has(f"potential-{p}.safetensors")]
-    return [
-        *(f"flow {flow} is left out: {reason}" for flow, reason in flows.items()),
-        *([f"the preview by the weak form is left out: {preview}"] if preview else []),
-        *(
-            f"draw {draw} of {pipeline} is left out: {reason}"
-            for pipeline in found
-            for draw, reason in products.left_out(run.products, pipeline).items()
-        ),
-    ]
-
-
-def _flow_report(run: Run) -> list[str]:
-    """The gradients of the density of stars beside those of the star counts."""
-    if not run.has(FLOW_SUMMARY):
-        return []
-    summary, lines = read_summary(run.products / FLOW_SUMMARY), []
-    for slope in summary.slopes:
-        stars = f"stars {slope.stars:+8.3f} ± {slope.stars_error:.3f}"
-        flow = f"flow {slope.flow:+8.3f} ± {slope.flow_error:.3f}"
-        verdict = "agrees" if slope.agrees else "DIFFERS"
-        lines.append(f"  gradient of ln n [1/kpc]  {slope.where:<18} {stars}   {flow}  {verdict}")
-    return lines
