@@ -4,8 +4,9 @@ The embedded cluster lives in threads of the runner and opens no port: the work 
 supervise, so worker processes would add memory and an attack surface and nothing else.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,10 @@ _QUIET = {
 
 ACCELERATOR = {"accelerator": 1.0}
 """What a task asks for that uses all accelerators of a machine, so that there is one such task at a time."""
+
+
+_LOOK = 5.0
+"""Seconds between two questions about workers."""
 
 
 class _Closed:
@@ -89,12 +94,28 @@ def dask_cluster(place: Place, run_path: Path) -> Iterator[Cluster]:
         if place.scheduler is not None:
             client = stack.enter_context(_connected(place.scheduler))
             workers = client.scheduler_info(n_workers=-1)["workers"].values()
-            yield Cluster(client, any(set(ACCELERATOR) & set(worker["resources"]) for worker in workers))
+            accelerated = any(set(ACCELERATOR) & set(worker["resources"]) for worker in workers)
+            yield Cluster(client, accelerated, _Attendance(client))
         elif place.slurm is not None:
             yield stack.enter_context(_of_slurm(read_slurm(place.slurm), run_path))
         else:
             cluster = stack.enter_context(_embedded(place.machine))
             yield Cluster(stack.enter_context(Client(cluster)), place.machine.accelerated)
+
+
+class _Attendance:
+    """Says that a scheduler has no workers, where it has none; it is asked every few seconds."""
+
+    def __init__(self, client: Client):
+        self._client, self._look_at = client, 0.0
+        self._words: str | None = None
+
+    def __call__(self) -> str | None:
+        if time.monotonic() > self._look_at:
+            self._look_at = time.monotonic() + _LOOK
+            with suppress(OSError, TimeoutError):  # that it does not answer is noticed where tasks are waited for
+                self._words = None if self._client.nthreads() else "the Dask scheduler has no workers"
+        return self._words
 
 
 @contextmanager

@@ -74,6 +74,7 @@ def test_nobody_without_the_key_gets_into_a_cluster(keys, tmp_path, monkeypatch)
         port = cluster.scheduler_address.rpartition(":")[2]
         with dask_cluster(Place(Machine(1), f"127.0.0.1:{port}"), tmp_path) as found:
             assert found.client.scheduler_info()["address"] == cluster.scheduler_address
+            assert found.lacks() == "the Dask scheduler has no workers"
         monkeypatch.setenv("DEEP_POTENTIAL_TLS", str(tmp_path / "other"))
         for address, security in ((f"tcp://127.0.0.1:{port}", None), (f"tls://127.0.0.1:{port}", credentials())):
             with pytest.raises(OSError, match=r"Timed out|reset|certificate"):
