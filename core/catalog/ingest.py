@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.catalog.selection import Selection, plan_selection
 from core.catalog.store import LONGEST_NAME, Catalogue, CatalogueStore, checked_name
 from core.catalog.tables.opening import local_file, open_table
 from core.catalog.tables.table import check_memory
-from core.errors import CatalogError, refusal
+from core.errors import CatalogError, refused
 
 
 def ingest(
@@ -36,7 +37,7 @@ def ingest(
     file = local_file(path)
     if name is not None:
         checked_name(name)
-    try:
+    with _readable(file):
         before = file.stat()
         with open_table(file, chosen.table) as table:
             selection = plan_selection(table, chosen)
@@ -45,16 +46,6 @@ def ingest(
             metadata = table.metadata or {}
         digest = _sha256(file)
         _check_unchanged(file, before)
-    except OSError as error:
-        raise CatalogError(
-            f"it cannot be read to its end: {refusal(error)}",
-            file=file,
-            remedy="Was it changed meanwhile?",
-        ) from error
-    except MemoryError as error:
-        raise CatalogError(
-            "it does not fit in the memory that is there for it", file=file, remedy="Split the file."
-        ) from error
     return store.add(
         columns,
         name=name or usable_name(metadata.get("name") or Path(file.name.removesuffix(".gz")).stem),
@@ -66,6 +57,18 @@ def ingest(
         recipe=selection.recipe.to_json(),
         source={"file": file.name, "sha256": digest, "provenance": metadata.get("provenance")},
     )
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Tells what keeps a file from being read to its end as a CatalogError."""
+    with refused("it cannot be read to its end", file, "Was it changed meanwhile?", kind=CatalogError):
+        try:
+            yield
+        except MemoryError as error:
+            raise CatalogError(
+                "it does not fit in the memory that is there for it", file=file, remedy="Split the file."
+            ) from error
 
 
 def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]:
