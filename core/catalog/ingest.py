@@ -2,13 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from core.catalog.cuts import CutFlow
+from core.catalog.growing import GrowingColumn
 from core.catalog.plausibility import check_plausible, check_present
 from core.catalog.recipe import Recipe, load_recipe
 from core.catalog.selection import Selection, plan_selection
@@ -80,10 +81,12 @@ def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]
     table = selection.table
     names = sorted({m.column for m in selection.matches.values()} | set(selection.extra.values()))
     integers = {m.column for m in selection.matches.values() if m.quantity.is_integer}
-    parts, totals, row, held = [], np.zeros(0, int), 0, 0
+    columns: dict[str, GrowingColumn] = {}
+    totals, row, held = np.zeros(0, int), 0, 0
     for chunk in table.chunks(names, integers):
         kept, counts = selection.apply(chunk, row)
-        parts.append(kept)
+        for name, values in kept.items():
+            columns.setdefault(name, GrowingColumn(values.dtype)).append(values)
         totals = np.array(counts) + (totals if len(totals) else 0)
         row += counts[0]
         held += sum(values.nbytes for values in kept.values())
@@ -98,12 +101,7 @@ def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]
             file=table.file,
             remedy=_advice(selection, cut_flow),
         )
-    return {name: _joined(parts, name) for name in list(parts[0])}, cut_flow
-
-
-def _joined(parts: Iterable[dict[str, np.ndarray]], name: str) -> np.ndarray:
-    """One column of all chunks; the chunks let go of it, so that the memory holds most columns once."""
-    return np.concatenate([part.pop(name) for part in parts])
+    return {name: column.whole() for name, column in columns.items()}, cut_flow
 
 
 def _advice(selection: Selection, cut_flow: CutFlow) -> str:
