@@ -82,7 +82,7 @@ def build() -> pn.Template:
     if pn.state.location is not None:
         pn.state.location.sync(session, Session.in_address(), on_error=session.take)
     shell = Shell((ASSETS / "shell.html").read_text(encoding="utf-8"), design=Calm, location=True)
-    for name in ("shell.css", "accessible.js", "guide.js", "figures.js"):
+    for name in ("shell.css", "icon.html", "accessible.js", "guide.js", "figures.js"):
         shell.add_variable(name.replace(".", "_"), (ASSETS / name).read_text(encoding="utf-8"))
     shell.add_variable("guide", GUIDE[session.page])
     shell.add_variable("pages", list(PAGES.items()))
