@@ -27,7 +27,7 @@ from core.errors import CatalogError, refused
 READABLE = "FITS, VOTable, ECSV, CSV, parquet and HDF5, each also with .gz"
 
 _HEAD = 4096
-_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 
 _MAGIC = ((b"SIMPLE  =", "FITS"), (b"PAR1", "parquet"), (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"\x1f\x8b", "gzip"))
 _OTHERS = (
