@@ -78,6 +78,7 @@ def build() -> pn.Template:
     _serve_style_sheets_here()
     if (stranger := refused()) is not None:
         return stranger
+    pn.state.on_session_destroyed(services().memory.page_closed)
     session = Session()
     if pn.state.location is not None:
         pn.state.location.sync(session, Session.in_address(), on_error=session.take)
