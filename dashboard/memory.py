@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 
-_PAUSE = 15.0
+_PAUSE = 8.0
 """Seconds after which Panel has collected the garbage of a closed page."""
 
 
@@ -22,17 +22,24 @@ class FreedMemory:
 
     def __init__(self, executor: Executor, trim: Callable[[], object] | None, pause: float = _PAUSE):
         self._executor, self._trim, self._pause = executor, trim, pause
-        self._waits = False
+        self._waits = self._once_more = False
 
     def page_closed(self, context: object) -> None:
         """A handler of Bokeh's, called on the event loop."""
-        if self._trim is not None and not self._waits:
-            self._waits = True
-            asyncio.get_running_loop().call_later(self._pause, self._give_back, self._trim)
+        if self._waits:
+            self._once_more = True  # the garbage of this one may come later
+        elif self._trim is not None:
+            self._wait(self._trim)
+
+    def _wait(self, trim: Callable[[], object]) -> None:
+        self._waits = True
+        asyncio.get_running_loop().call_later(self._pause, self._give_back, trim)
 
     def _give_back(self, trim: Callable[[], object]) -> None:
-        self._waits = False
         self._executor.submit(trim)
+        again, self._waits, self._once_more = self._once_more, False, False
+        if again:
+            self._wait(trim)
 
 
 def system_trim() -> Callable[[], object] | None:

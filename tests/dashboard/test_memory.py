@@ -1,4 +1,4 @@
-"""What closed pages held goes back to the system: once for all that were closed together, and again for later ones."""
+"""What closed pages held goes back to the system: not once for each, and not before the last of them is gone."""
 
 import asyncio
 import sys
@@ -26,8 +26,8 @@ def trims(trim, *rounds):
     return counts
 
 
-def test_pages_that_are_closed_together_are_one_reason():
-    assert trims(lambda: 1, 5, 0, 1) == [1, 1, 2]
+def test_however_many_are_closed_together_the_first_and_the_last_of_them_are_waited_for():
+    assert trims(lambda: 1, 1, 0, 5, 1) == [1, 1, 3, 4]
 
 
 def test_a_system_that_knows_no_way_is_left_alone():
