@@ -61,13 +61,15 @@ def refusal(error: OSError) -> str:
 
 
 @contextmanager
-def refused(what: str, file: Path, remedy: str) -> Iterator[None]:
-    """Tells what the system refuses meanwhile as an InputError: ``what``, of which file, why, and what helps."""
+def refused(
+    what: str, file: str | Path, remedy: str | None = None, *, kind: type[InputError] = InputError
+) -> Iterator[None]:
+    """Tells what the system refuses meanwhile, as an error of a ``kind``: ``what``, of which file, why, what helps."""
     try:
         yield
     except OSError as error:
         remedy = FULL_REMEDY if lacks_room(error) else remedy
-        raise InputError(f"{what}: {refusal(error)}", file=file, remedy=remedy) from error
+        raise kind(f"{what}: {refusal(error)}", file=file, remedy=remedy) from error
 
 
 def understood(error: BaseException) -> DeepPotentialError | None:

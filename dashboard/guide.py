@@ -93,7 +93,8 @@ GUIDE: dict[str, tuple[Step, ...]] = {
         ),
         Step(
             "Keep order",
-            "Manage, beside a run, tags it, archives it or moves it to the trash; search finds it by any of its words.",
+            "Manage, beside a run, tags it, archives it or moves it to the trash, where it can be restored until "
+            "that is emptied; search finds it by any of its words.",
         ),
     ),
     "compare": (

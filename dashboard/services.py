@@ -35,6 +35,7 @@ from core.runs.star_files import FLOW_SAMPLE, read_stars
 from dashboard.cache import BoundedCache
 from dashboard.counting.mapped_stars import MappedPhaseSpace
 from dashboard.counting.stars import Stars
+from dashboard.memory import FreedMemory, system_trim
 
 
 class Services:
@@ -43,6 +44,7 @@ class Services:
     def __init__(self, root: Path, store: CatalogueStore):
         self.root, self.store = root, store
         self.executor = ThreadPoolExecutor(2, thread_name_prefix="compute")
+        self.memory = FreedMemory(self.executor, system_trim())
         self._cache = BoundedCache(2**30)
         self._selections = BoundedCache(2**27, most=64)
         self._runs: dict[Path, Run] = {}

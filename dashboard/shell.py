@@ -78,12 +78,13 @@ def build() -> pn.Template:
     _serve_style_sheets_here()
     if (stranger := refused()) is not None:
         return stranger
+    pn.state.on_session_destroyed(services().memory.page_closed)
     services().ask_way()
     session = Session()
     if pn.state.location is not None:
         pn.state.location.sync(session, Session.in_address(), on_error=session.take)
     shell = Shell((ASSETS / "shell.html").read_text(encoding="utf-8"), design=Calm, location=True)
-    for name in ("shell.css", "accessible.js", "guide.js", "figures.js"):
+    for name in ("shell.css", "icon.html", "accessible.js", "guide.js", "figures.js"):
         shell.add_variable(name.replace(".", "_"), (ASSETS / name).read_text(encoding="utf-8"))
     shell.add_variable("guide", GUIDE[session.page])
     shell.add_variable("pages", list(PAGES.items()))

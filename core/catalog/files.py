@@ -14,7 +14,7 @@ from astropy.io import fits
 from core.catalog.metadata import FITS_KEYWORD, PARQUET_KEY, encode_metadata
 from core.catalog.quantities import QUANTITIES
 from core.catalog.tables.opening import open_table
-from core.errors import CatalogError, refusal
+from core.errors import CatalogError, refused
 
 _FITS_FORMATS = {"f4": "E", "f8": "D", "i2": "I", "i4": "J", "i8": "K", "u1": "B", "b1": "L"}
 
@@ -35,20 +35,15 @@ def write_catalogue(path: str | Path, columns: Mapping[str, np.ndarray], metadat
             remedy="End its name with .parquet or .fits.",
         )
     temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as stream:
-            writers[file.suffix.lower()](stream, columns, encode_metadata(metadata))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError as error:
-        raise CatalogError(
-            f"the file cannot be written: {refusal(error)}",
-            file=file,
-            remedy="Check the directory and the disk.",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with refused("the file cannot be written", file, "Check the directory and the disk.", kind=CatalogError):
+        try:
+            with temporary.open("wb") as stream:
+                writers[file.suffix.lower()](stream, columns, encode_metadata(metadata))
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def read_metadata(path: str | Path) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.catalog.gaia_query import GaiaQuery
-from core.errors import InputError, refusal
+from core.errors import InputError, refused
 
 MOST_ROWS = 3_000_000
 """Of one answer to somebody who has not logged in: an answer of so many may have been cut."""
@@ -47,7 +47,7 @@ def fetch(query: GaiaQuery, out: Path, parts: int, archive: Archive, progress: C
     """
     digest = hashlib.sha256(f"{query.adql()}{parts}".encode()).hexdigest()[:8]
     place = out.with_name(f".{out.name}.parts-{digest}")
-    try:
+    with refused("the stars cannot be written", out, "Check the directory."):
         place.mkdir(exist_ok=True)
         files = [place / f"{number:04d}.parquet" for number in range(parts)]
         for done, (file, part) in enumerate(zip(files, query.parts(parts), strict=True)):
@@ -55,10 +55,6 @@ def fetch(query: GaiaQuery, out: Path, parts: int, archive: Archive, progress: C
                 _store(_answer(query, part, archive, f"part {done + 1} of {parts}"), file)
             progress((done + 1) / parts)
         stars = _join(files, out)
-    except OSError as error:
-        raise InputError(
-            f"the stars cannot be written: {refusal(error)}", file=out, remedy="Check the directory."
-        ) from error
     shutil.rmtree(place, ignore_errors=True)
     return stars
 

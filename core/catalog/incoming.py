@@ -8,8 +8,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +16,7 @@ from core.catalog.catalogue import Catalogue
 from core.catalog.guarded import read_guarded
 from core.catalog.ingest import usable_name
 from core.catalog.store import CatalogueStore
-from core.errors import FULL_REMEDY, CatalogError, InputError, lacks_room, refusal
+from core.errors import CatalogError, InputError, refused
 
 LARGEST = 8 << 30
 """Bytes of one file; the limit on all that a store holds is QUOTA_VARIABLE."""
@@ -39,7 +38,7 @@ class IncomingFile:
         folder = store.root / "incoming"
         check_room(size, store.root)
         self.path = folder / f".{uuid.uuid4().hex}"
-        with self._refused():
+        with self._storing():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _sweep(folder)
             self._stream: BinaryIO = open(  # noqa: SIM115  (closed by read and by discard)
@@ -52,7 +51,7 @@ class IncomingFile:
         if self.received > self.size:
             raise CatalogError("more bytes came than were announced", file=self.name, remedy="Send it again.")
         self._digest.update(piece)
-        with self._refused():
+        with self._storing():
             self._stream.write(piece)
 
     def read(self, recipe: str | None = None) -> Catalogue:
@@ -61,7 +60,7 @@ class IncomingFile:
             if self.received < self.size:
                 told = f"only {self.received:,} of {self.size:,} bytes came"
                 raise CatalogError(told, remedy="Send it again.")
-            with self._refused():
+            with self._storing():
                 self._stream.close()
                 self.path = self.path.replace(self.path.with_name(self._digest.hexdigest() + _suffixes(self.name)))
             stem = self.name.removesuffix(".gz").rpartition(".")[0]
@@ -78,14 +77,9 @@ class IncomingFile:
             self._stream.close()
         self.path.unlink(missing_ok=True)
 
-    @contextmanager
-    def _refused(self) -> Iterator[None]:
+    def _storing(self) -> AbstractContextManager[None]:
         """What a disk refuses is told by the sender's name for the file; where that is here is nobody's business."""
-        try:
-            yield
-        except OSError as error:
-            remedy = FULL_REMEDY if lacks_room(error) else None
-            raise CatalogError(refusal(error), file=self.name, remedy=remedy) from error
+        return refused("it cannot be stored", self.name, kind=CatalogError)
 
 
 def check_room(size: int, root: Path) -> None:

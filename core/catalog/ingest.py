@@ -2,19 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from core.catalog.cuts import CutFlow
+from core.catalog.growing import GrowingColumn
 from core.catalog.plausibility import check_plausible, check_present
 from core.catalog.recipe import Recipe, load_recipe
 from core.catalog.selection import Selection, plan_selection
 from core.catalog.store import LONGEST_NAME, Catalogue, CatalogueStore, checked_name
 from core.catalog.tables.opening import local_file, open_table
 from core.catalog.tables.table import check_memory
-from core.errors import CatalogError, refusal
+from core.errors import CatalogError, refused
 
 
 def ingest(
@@ -36,7 +38,7 @@ def ingest(
     file = local_file(path)
     if name is not None:
         checked_name(name)
-    try:
+    with _readable(file):
         before = file.stat()
         with open_table(file, chosen.table) as table:
             selection = plan_selection(table, chosen)
@@ -45,16 +47,6 @@ def ingest(
             metadata = table.metadata or {}
         digest = _sha256(file)
         _check_unchanged(file, before)
-    except OSError as error:
-        raise CatalogError(
-            f"it cannot be read to its end: {refusal(error)}",
-            file=file,
-            remedy="Was it changed meanwhile?",
-        ) from error
-    except MemoryError as error:
-        raise CatalogError(
-            "it does not fit in the memory that is there for it", file=file, remedy="Split the file."
-        ) from error
     return store.add(
         columns,
         name=name or usable_name(metadata.get("name") or Path(file.name.removesuffix(".gz")).stem),
@@ -68,6 +60,18 @@ def ingest(
     )
 
 
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Tells what keeps a file from being read to its end as a CatalogError."""
+    with refused("it cannot be read to its end", file, "Was it changed meanwhile?", kind=CatalogError):
+        try:
+            yield
+        except MemoryError as error:
+            raise CatalogError(
+                "it does not fit in the memory that is there for it", file=file, remedy="Split the file."
+            ) from error
+
+
 def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]:
     """The columns of the surviving stars and the count of survivors.
 
@@ -77,10 +81,12 @@ def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]
     table = selection.table
     names = sorted({m.column for m in selection.matches.values()} | set(selection.extra.values()))
     integers = {m.column for m in selection.matches.values() if m.quantity.is_integer}
-    parts, totals, row, held = [], np.zeros(0, int), 0, 0
+    columns: dict[str, GrowingColumn] = {}
+    totals, row, held = np.zeros(0, int), 0, 0
     for chunk in table.chunks(names, integers):
         kept, counts = selection.apply(chunk, row)
-        parts.append(kept)
+        for name, values in kept.items():
+            columns.setdefault(name, GrowingColumn(values.dtype)).append(values)
         totals = np.array(counts) + (totals if len(totals) else 0)
         row += counts[0]
         held += sum(values.nbytes for values in kept.values())
@@ -95,12 +101,7 @@ def read_selected(selection: Selection) -> tuple[dict[str, np.ndarray], CutFlow]
             file=table.file,
             remedy=_advice(selection, cut_flow),
         )
-    return {name: _joined(parts, name) for name in list(parts[0])}, cut_flow
-
-
-def _joined(parts: Iterable[dict[str, np.ndarray]], name: str) -> np.ndarray:
-    """One column of all chunks; the chunks let go of it, so that the memory holds most columns once."""
-    return np.concatenate([part.pop(name) for part in parts])
+    return {name: column.whole() for name, column in columns.items()}, cut_flow
 
 
 def _advice(selection: Selection, cut_flow: CutFlow) -> str:

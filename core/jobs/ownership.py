@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.errors import FULL_REMEDY, CorruptArtifactError, InputError, RunBusyError, lacks_room, refusal
+from core.errors import CorruptArtifactError, InputError, RunBusyError, refused
 from core.jobs.lease import HeldError, Lease, Owner, held, is_held, read_owner
 from core.runs.artifacts import read_json, write_json
 from core.runs.registry import Run
@@ -66,9 +66,9 @@ def owned(run: Run, about: Mapping[str, Any] | None = None) -> Iterator[Lease]:
         except HeldError as error:
             raise RunBusyError(f"run {run.manifest.name!r} is already being run by {error}") from None
         except OSError as error:
-            known = FULL_REMEDY if lacks_room(error) else _LOCKLESS if error.errno in _WITHOUT_LOCKS else None
-            remedy = known or "Make its directory writable."
-            raise InputError(f"the run cannot be locked: {refusal(error)}", file=run.path, remedy=remedy) from error
+            remedy = _LOCKLESS if error.errno in _WITHOUT_LOCKS else "Make its directory writable."
+            with refused("the run cannot be locked", run.path, remedy):
+                raise
         yield lease
 
 

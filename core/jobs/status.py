@@ -36,7 +36,7 @@ GOING = ("running", "paused")
 class TaskStatus:
     """Where a task stands: ``fraction`` is 0 to 1, ``message`` the error of a failed one, ``seconds`` its duration.
 
-    A task is "blocked" where one that it needs has failed.
+    A task is "blocked" where one that it needs has failed, "paused" where it has begun and its run waits for room.
     """
 
     spec: TaskSpec
@@ -56,7 +56,7 @@ class TaskStatus:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a run stands; ``seconds_left`` is None where nothing is running or it cannot be told yet."""
+    """Where a run stands; ``seconds_left`` is None where nothing is running, it waits, or it cannot be told yet."""
 
     run: Run
     state: str
@@ -102,13 +102,15 @@ def run_status(run: Run) -> RunStatus:
     """The state of a run: of its lock, its tasks and their progress."""
     record = recorded_state(run)
     alive = record["state"] == "running" and is_owned(run)
-    tasks = _with_blocked([_task_status(run, spec, alive) for spec in run.manifest.tasks])
+    waits_for = pause(run.path) if alive else None
+    going = "running" if waits_for is None else "paused"
+    tasks = _with_blocked([_task_status(run, spec, going if alive else None) for spec in run.manifest.tasks])
     state, error = str(record["state"]), str(record.get("error", ""))
     if state == "running" and not alive:
         # Where there was no room to write down that it was cancelled, the request still says so.
         state = "cancelled" if (run.path / CANCEL_FILE).exists() else "interrupted"
-    elif alive and (waits_for := pause(run.path)) is not None:
-        state, error = "paused", waits_for
+    elif waits_for is not None:
+        state, error = going, waits_for
     total = sum(t.spec.weight for t in tasks) or 1.0
     fraction = sum(t.spec.weight * t.fraction for t in tasks) / total
     started, finished = record.get("started"), record.get("finished")
@@ -118,13 +120,14 @@ def run_status(run: Run) -> RunStatus:
         state=state,
         tasks=tasks,
         fraction=1.0 if state == "done" else fraction,
-        seconds_left=_remaining(run, tasks) if alive else None,
+        seconds_left=_remaining(run, tasks) if state == "running" else None,
         seconds_taken=taken,
         error=error,
     )
 
 
-def _task_status(run: Run, spec: TaskSpec, alive: bool) -> TaskStatus:
+def _task_status(run: Run, spec: TaskSpec, going: str | None) -> TaskStatus:
+    """How a task stands; ``going`` is what one that has begun does, None where nobody runs the run."""
     directory = run.path / "tasks" / spec.id
     lines = _attempt(directory / PROGRESS_FILE)
     seconds = lines[-1]["time"] - lines[0]["time"] if lines else 0.0
@@ -136,17 +139,18 @@ def _task_status(run: Run, spec: TaskSpec, alive: bool) -> TaskStatus:
     if not lines:
         return TaskStatus(spec, "waiting", 0.0)
     stopped = "cancelled" if (run.path / CANCEL_FILE).exists() else "interrupted"
-    state = "running" if alive else stopped
-    return TaskStatus(spec, state, float(lines[-1]["fraction"]), seconds=seconds, events=happened)
+    return TaskStatus(spec, going or stopped, float(lines[-1]["fraction"]), seconds=seconds, events=happened)
 
 
 def _with_blocked(tasks: Sequence[TaskStatus]) -> tuple[TaskStatus, ...]:
-    """Tasks that wait for one that has failed, or for another that waits so, are blocked."""
+    """Tasks that wait for one that has failed, or for another that waits so, are blocked, and say by which failure."""
     found: dict[str, TaskStatus] = {}
     for task in tasks:
         lacking = [n for n in task.spec.needs if n in found and found[n].state in ("failed", "blocked")]
         if task.state == "waiting" and lacking:
-            task = dataclasses.replace(task, state="blocked", message=f"needs {lacking[0]}")
+            first = found[lacking[0]]
+            words = first.message if first.state == "blocked" else f"needs {first.spec.id}, which failed"
+            task = dataclasses.replace(task, state="blocked", message=words)
         found[task.spec.id] = task
     return tuple(found.values())
 

@@ -7,7 +7,7 @@ from core.jobs.graph import STAGES
 from core.jobs.status import TaskStatus
 from core.pipelines import TITLES
 
-_URGENT = ("failed", "running", "interrupted", "cancelled", "blocked")
+_URGENT = ("failed", "paused", "running", "interrupted", "cancelled", "blocked")
 """States of one task that are those of its group, the first of them that occurs."""
 _NAMES = dict(STAGES) | {"sample": "scores"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.catalog.catalogue import Catalogue
-from core.errors import InputError, refusal
+from core.errors import InputError, refused
 from core.runs.artifacts import file_digest, sync_directory
 from core.runs.pack_contents import CATALOGUE, LIST, RUN, Contents, Entry, travels
 from core.runs.registry import Run
@@ -30,21 +30,18 @@ def write_pack(
         files |= {f"{CATALOGUE}/{name}": path for name, path in _files(catalogue.path).items()}
     stars = run.manifest.catalogue
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        entries = {name: Entry(path.stat().st_size, file_digest(path)) for name, path in files.items()}
-        contents = Contents(run.path.name, stars.id, stars.name, entries)
-        with temporary.open("xb") as stream:
-            _write(stream, contents, files, progress)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(out)
-        sync_directory(out.parent)
-    except OSError as error:
-        raise InputError(
-            f"the pack cannot be written: {refusal(error)}", file=out, remedy="Check the directory."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with refused("the pack cannot be written", out, "Check the directory."):
+        try:
+            entries = {name: Entry(path.stat().st_size, file_digest(path)) for name, path in files.items()}
+            contents = Contents(run.path.name, stars.id, stars.name, entries)
+            with temporary.open("xb") as stream:
+                _write(stream, contents, files, progress)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(out)
+            sync_directory(out.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
     return contents
 
 

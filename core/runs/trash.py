@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def restore(thrown: Thrown) -> Path:
 
 def remove(thrown: Thrown) -> None:
     """Remove a run in the trash for good. What is left of it by a kill on the way is no run any more."""
-    with _moving(thrown.path):
+    with _moving(thrown.path), suppress(FileNotFoundError):  # somebody else has removed or restored it
         (thrown.path / "run.json").unlink(missing_ok=True)
         shutil.rmtree(thrown.path)
 

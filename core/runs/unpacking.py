@@ -15,7 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from core.catalog.store import CatalogueStore
-from core.errors import CorruptArtifactError, InputError, refusal
+from core.errors import CorruptArtifactError, InputError, refused
 from core.runs.artifacts import sync_directory
 from core.runs.manifest import Manifest, read_manifest
 from core.runs.pack_contents import CATALOGUE, LIST, RUN, Contents, Entry, decoded
@@ -56,7 +56,8 @@ def unpack(
 def _understood(file: Path) -> Iterator[None]:
     """Names the pack in whatever is wrong with it."""
     try:
-        yield
+        with refused("it cannot be unpacked", file):
+            yield
     except InputError as error:
         raise InputError(error.reason, file=file, remedy=error.remedy) from error
     except CorruptArtifactError as error:
@@ -65,8 +66,6 @@ def _understood(file: Path) -> Iterator[None]:
         raise InputError(
             f"it is not a pack, or it is damaged: {error}", file=file, remedy="Make it with: deep-potential pack RUN."
         ) from error
-    except OSError as error:
-        raise InputError(f"it cannot be unpacked: {refusal(error)}", file=file) from error
 
 
 def _contents(tar: tarfile.TarFile) -> Contents:

@@ -51,6 +51,8 @@ def missing_potentials(run: Run) -> str:
     if status.state == "running":
         left = f", about {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
         return f"No potential yet: the run is going on{left}. Open this page again when it is done."
+    if status.state == "paused":
+        return f"No potential yet: the run is paused, {status.error}."
     return f"No potential yet: the run is {status.state}. Go on with it on the page Train."
 
 

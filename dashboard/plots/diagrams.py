@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.jobs.graph import STAGES
-from core.jobs.status import STATES, duration
+from core.jobs.status import GOING, STATES, duration
 from core.jobs.task_groups import TaskGroup
 
 COLUMNS = tuple(kind for kind, _ in STAGES)
@@ -56,8 +56,8 @@ def _middle(rows: Sequence[float]) -> float:
 def _detail(group: TaskGroup, left_out: int) -> str:
     """How far a group is, in a few words."""
     count, parts = len(group.tasks), [group.state]
-    if group.state == "running":
-        parts = [f"{100 * group.fraction:.0f} %"]
+    if group.state in GOING:
+        parts = [f"{100 * group.fraction:.0f} %", *(["paused"] if group.state == "paused" else [])]
     if count > 1 and group.state != "done":
         parts.insert(0, f"{group.done} of {count}")
     if group.seconds_left is not None:

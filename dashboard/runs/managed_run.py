@@ -3,7 +3,6 @@
 Deleting asks once, and is a move to the trash: nothing is lost on this page.
 """
 
-import html
 from collections.abc import Callable
 
 import panel as pn
@@ -14,8 +13,8 @@ from core.jobs.status import GOING, run_status
 from core.runs import labels
 from core.runs.registry import Run
 from dashboard.failures import notify
+from dashboard.runs.asked_twice import AskedTwice, Question
 from dashboard.services import Services
-from dashboard.widgets import text
 
 
 class ManagedRun(pn.viewable.Viewer):
@@ -38,18 +37,9 @@ class ManagedRun(pn.viewable.Viewer):
             margin=(0, 8, 0, 0),
         )
         self.archive = pn.widgets.Button(label="List again" if run.archived else "Archive", color="light", margin=0)
-        self.delete = pn.widgets.Button(label="Delete …", color="light", margin=0)
-        self.confirm = pn.widgets.Button(label="Move it to the trash", color="danger", margin=0)
-        self.keep = pn.widgets.Button(label="Keep it", color="light", margin=0)
-        self._question = text(margin=(6, 0))
-        self._asking = pn.FlexBox(
-            self._question, self.confirm, self.keep, gap="4px", align_items="center", visible=False
-        )
+        self._deleting = AskedTwice("Delete …", self._question, yes="Move it to the trash")
         self.tags.param.watch(lambda event: self._tagged(event.new), "value")
         self.archive.on_click(self._archived)
-        self.delete.on_click(lambda event: self._ask(wanted=True))
-        self.keep.on_click(lambda event: self._ask(wanted=False))
-        self.confirm.on_click(self._confirmed)
 
     def _tagged(self, words: str) -> None:
         wanted, has = set(words.replace(",", " ").replace("#", " ").split()), set(self._run.tags)
@@ -64,23 +54,21 @@ class ManagedRun(pn.viewable.Viewer):
         labels.archive(self._run.path, archived=not self._run.archived)
         self._changed()
 
-    def _ask(self, *, wanted: bool) -> None:
-        """Ask whether the run is to go, or no longer."""
-        going = run_status(self._run).state in GOING
+    def _question(self) -> Question:
+        """Whether the run is to go."""
+        if run_status(self._run).state in GOING:
+            return Question("It is running: cancel it first.", None)
         fitted = children(self._run, self._services.root)
         names = ", ".join(child.manifest.name for child in fitted)
         stay = f" What was fitted to a subset of it stays: {names}." if fitted else ""
-        words = "It is running: cancel it first." if going else f"Delete it? It can be restored from the trash.{stay}"
-        self._question.object = html.escape(words)
-        self._asking.visible, self.delete.visible, self.confirm.visible = wanted, not wanted, not going
+        return Question(f"Delete it? It can be restored from the trash.{stay}", self._delete)
 
-    def _confirmed(self, event: object) -> None:
+    def _delete(self) -> None:
         delete(self._run)
         self._deleted(self._run)
         self._changed()
 
     def __panel__(self) -> pn.Column:
-        row = pn.FlexBox(
-            self.tags, self.archive, self.delete, self._asking, gap="4px", align_items="flex-end", margin=0
-        )
+        parts = self.tags, self.archive, self._deleting.button, self._deleting.asking
+        row = pn.FlexBox(*parts, gap="4px", align_items="flex-end", margin=0)
         return pn.Column(row, sizing_mode="stretch_width", margin=(0, 0, 8, 12))

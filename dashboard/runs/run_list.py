@@ -2,8 +2,6 @@
 
 import html
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 import panel as pn
 
@@ -12,20 +10,16 @@ from core.jobs.ownership import request_cancel
 from core.jobs.search import matching
 from core.jobs.status import GOING, RunStatus, duration, run_status
 from core.runs.registry import Run
-from core.runs.trash import Thrown, restore, trashed
+from core.runs.trash import Thrown, trashed
+from dashboard.runs.list_line import ListLine, light_button
 from dashboard.runs.managed_run import ManagedRun
 from dashboard.runs.parent_link import WithParent
+from dashboard.runs.trash_list import EmptyTrash, TrashRow
 from dashboard.services import Services
 from dashboard.session import Session
 from dashboard.widgets import caption, card, empty, grouped, text, unseen
 
 _PERIOD = 3000
-_LINE = "display:flex;flex-wrap:wrap;gap:2px 12px;align-items:center;min-height:36px"
-
-
-_SHARES = {"flex": "1 1 420px", "min-width": "0"}, {"flex": "0 1 320px"}
-"""How words and buttons of a row share its width."""
-_AT_THE_END: dict[str, Any] = {"justify_content": "flex-end", "gap": "0px"}
 
 
 class RunList(pn.viewable.Viewer):
@@ -59,7 +53,8 @@ class RunList(pn.viewable.Viewer):
         self._none = text(margin=(6, 0))
         for_all = {"gap": "8px", "align_items": "center", "justify_content": "space-between", "margin": 0}
         head = pn.FlexBox(caption("Runs"), pn.FlexBox(self._search, self._listed, gap="8px", margin=0), **for_all)
-        self._card = card(head, self._none, self._table)
+        self._emptying = EmptyTrash(self.refresh)
+        self._card = card(head, self._none, self._emptying.view, self._table)
         self._empty = empty("No runs yet", "Choose a catalogue on the left and press Start.")
         session.param.watch(lambda event: self.refresh(), ["search", "listed"])
         self.refresh()
@@ -72,6 +67,8 @@ class RunList(pn.viewable.Viewer):
         views = [row.view for row in self._rows.values()]
         if views != self._table.objects:
             self._table.objects = views
+        in_trash = [row for row in self._rows.values() if isinstance(row, TrashRow)]
+        self._emptying.offer(in_trash, all_of_it=len(in_trash) == len(thrown))
         self._none.object = "" if views else f'<span class="muted">{html.escape(self._lacking())}</span>'
         self._card.visible, self._empty.visible = bool(runs or thrown), not (runs or thrown)
 
@@ -91,7 +88,8 @@ class RunList(pn.viewable.Viewer):
         words = self.session.search.casefold().split()
         found = [each for each in thrown if all(word in "\n".join(each.names).casefold() for word in words)]
         keys = [("trash", each.path.name) for each in found]
-        return {key: self._rows.get(key) or _TrashRow(self, each) for key, each in zip(keys, found, strict=True)}
+        pairs = zip(keys, found, strict=True)
+        return {key: self._rows.get(key) or TrashRow(each, self.refresh) for key, each in pairs}
 
     def _lacking(self) -> str:
         words = {"current": "No run", "archived": "No archived run", "trash": "Nothing in the trash"}
@@ -106,19 +104,18 @@ class _RunRow:
 
     def __init__(self, runs: RunList, run: Run):
         self._list, self._run = runs, run
-        self._words = text(margin=0, styles=_SHARES[0])
-        self._buttons = pn.FlexBox(margin=0, styles=_SHARES[1], **_AT_THE_END)
+        self._line = ListLine()
         self._shown: tuple[str, ...] = ()
         self._managed: ManagedRun | None = None
-        self.view = pn.Column(_beside(self._words, self._buttons), sizing_mode="stretch_width", margin=0)
+        self.view = self._line.view
 
     def show(self, status: RunStatus) -> None:
         """The run as it stands now."""
-        self._words.object = _words(status)
+        self._line.say(_cells(status))
         actions = self._actions(status)
         if tuple(actions) != self._shown:
             self._shown = tuple(actions)
-            self._buttons.objects = [_button(label, act) for label, act in actions.items()]
+            self._line.offer([light_button(label, act) for label, act in actions.items()])
 
     def _actions(self, status: RunStatus) -> dict[str, Callable[[], object]]:
         runs, run, state = self._list, self._run, status.state
@@ -131,7 +128,7 @@ class _RunRow:
             actions |= {"Follow": lambda: runs.follow(run), "Cancel": lambda: request_cancel(run)}
         if not run.embedded:
             if state in ("cancelled", "interrupted", "failed", "waiting"):
-                actions["Go on"] = self._go_on
+                actions |= {"Look at": lambda: runs.follow(run), "Go on": self._go_on}
             actions["Manage"] = self._manage
         return actions
 
@@ -150,7 +147,7 @@ class _RunRow:
             self._managed = None
 
 
-def _words(status: RunStatus) -> str:
+def _cells(status: RunStatus) -> tuple[tuple[str, str], ...]:
     manifest = status.run.manifest
     tone = {"done": "good", "running": ""}.get(status.state, "caution")
     took = duration(status.seconds_taken) if status.seconds_taken and status.state not in GOING else "–"
@@ -158,7 +155,7 @@ def _words(status: RunStatus) -> str:
     tags = "".join(
         f' <span class="tag" style="color:var(--muted)">{html.escape(tag)}</span>' for tag in status.run.tags
     )
-    cells = (
+    return (
         ("2 1 130px", f"<strong>{html.escape(manifest.name)}</strong>{tags}"),
         ("0 1 80px", f'<span class="{tone}">{status.state}</span>'),
         ("0 1 100px", f"{grouped(manifest.stars)} stars"),
@@ -166,44 +163,7 @@ def _words(status: RunStatus) -> str:
         ("0 1 165px", f'<span class="muted">{when}</span>'),
         ("0 1 80px", took),
     )
-    return _line(cells)
-
-
-class _TrashRow:
-    """A line of the trash."""
-
-    def __init__(self, runs: RunList, thrown: Thrown):
-        when = datetime.fromtimestamp(thrown.deleted, UTC).strftime("%Y-%m-%d %H:%M")
-        cells = (
-            ("2 1 160px", f"<strong>{html.escape(thrown.names[-1])}</strong>"),
-            ("0 1 210px", f'<span class="muted">deleted {when}</span>'),
-            ("0 1 110px", f"{thrown.size / 1e6:,.1f} MB"),
-        )
-
-        def back() -> None:
-            restore(thrown)
-            runs.refresh()
-
-        buttons = [_button("Restore", back)] if thrown.manifest is not None else []
-        words = text(_line(cells), margin=0, styles=_SHARES[0])
-        self.view = _beside(words, pn.FlexBox(*buttons, margin=0, styles=_SHARES[1], **_AT_THE_END))
 
 
 _Key = tuple[str, str]
-_Row = _RunRow | _TrashRow
-
-
-def _beside(words: pn.pane.HTML, buttons: pn.FlexBox) -> pn.FlexBox:
-    """Words and buttons in columns of one width in all rows; below each other where there is no room."""
-    return pn.FlexBox(words, buttons, gap="0px 8px", align_items="center", sizing_mode="stretch_width", margin=0)
-
-
-def _line(cells: Sequence[tuple[str, str]]) -> str:
-    """Words beside each other, each with its share of the width, as HTML."""
-    return f'<div style="{_LINE}">' + "".join(f'<div style="flex:{f}">{words}</div>' for f, words in cells) + "</div>"
-
-
-def _button(label: str, act: Callable[[], object]) -> pn.widgets.Button:
-    button = pn.widgets.Button(label=label, color="light", margin=0)
-    button.on_click(lambda event: act())
-    return button
+_Row = _RunRow | TrashRow

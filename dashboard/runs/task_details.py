@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from core.jobs.status import TaskStatus, attempts, duration, log_tail, progress_lines
+from core.jobs.status import GOING, TaskStatus, attempts, duration, log_tail, progress_lines
 from core.jobs.task_groups import TaskGroup, task_title
 from core.runs.registry import Run
 from dashboard.plots.curves import LossFigure, loss_curves
@@ -98,17 +98,19 @@ class TaskDetails(pn.viewable.Viewer):
     def _values(self, task: TaskStatus) -> dict[str, str]:
         assert self._run is not None
         values = {"state": html.escape(task.state)}
-        if task.state == "running":
+        if task.state in GOING:
             values["done"] = f"{100 * task.fraction:.0f} %"
         if task.seconds_left is not None:
             values["left"] = duration(task.seconds_left)
         if task.seconds:
-            values["took so far" if task.state == "running" else "took"] = duration(task.seconds)
+            values["took so far" if task.state in GOING else "took"] = duration(task.seconds)
         begun = attempts(self._run, task.spec.id)
         if begun:
             values["attempts"] = f"{len(begun)}, the last at {_clock(begun[-1])}"
         if task.message:
-            values["error"] = f'<span class="caution">{html.escape(task.message)}</span>'
+            values["why" if task.state == "blocked" else "error"] = (
+                f'<span class="caution">{html.escape(task.message)}</span>'
+            )
         if task.events:
             told = (f"{_clock(event.time)} {html.escape(event.message)}" for event in task.events[-_EVENTS:])
             values["events"] = "<br>".join(told)

@@ -6,6 +6,9 @@ import numpy as np
 from browser_tab import Tab
 from dashboard_server import DashboardServer
 from playwright.sync_api import Browser
+from small_runs import waiting_run
+
+from core.runs.trash import throw_away, trashed
 
 
 def _draw_box(tab: Tab, server: DashboardServer, run: str) -> None:
@@ -74,3 +77,16 @@ def test_a_catalogue_comes_from_the_visitors_disk(tab: Tab, server: DashboardSer
     tab.wait_for_text("mine is stored.", timeout=60)
     tab.wait_for_text("all six coordinates present")
     tab.wait_for_text("900 stars")
+
+
+def test_the_trash_is_emptied_by_the_keyboard_alone(tab: Tab, server: DashboardServer) -> None:
+    runs = server.place / "runs"
+    throw_away(waiting_run(runs, "unwanted").path)
+    tab.open(f"{server.url}?page=train&listed=trash")
+    tab.page.get_by_role("button", name="Empty the trash: 1 run").focus()
+    tab.page.keyboard.press("Enter")
+    tab.wait_for_text("Remove 1 run for good?")
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Enter")
+    tab.wait_for_text("Nothing in the trash.")
+    assert trashed(runs) == []

@@ -7,7 +7,9 @@ from small_runs import waiting_run
 
 from core.jobs.events import append_line
 from core.jobs.ownership import CANCEL_FILE, owned, record_state
+from core.jobs.pausing import paused
 from core.jobs.status import STATES, duration, progress_lines, run_status
+from core.jobs.task_groups import task_groups
 from core.runs.artifacts import write_json
 
 FLOWS = "flows-df_seed-00"
@@ -84,6 +86,27 @@ def test_a_failed_task_says_why(content, words, run):
     task = flows_of(run_status(run))
     assert (task.state, task.fraction) == ("failed", 0.0)
     assert words in task.message
+
+
+def test_what_a_failure_blocks_names_it_however_far_it_is(run):
+    record_state(run, "failed", started=50.0, finished=60.0, error="task")
+    (run.path / "tasks" / FLOWS / "error.json").write_text('{"message": "NaN", "exit_code": 1}')
+    blocked = [task for task in run_status(run).tasks if task.state == "blocked"]
+    assert {"sample-df_seed", "scalars"} <= {task.spec.id for task in blocked}
+    assert {task.message for task in blocked} == {f"needs {FLOWS}, which failed"}
+
+
+def test_of_a_paused_run_nobody_says_when_it_will_be_done(run):
+    record_state(run, "running", started=50.0)
+    report(run, 0.0, 0.5)
+    with owned(run):
+        with paused(run.path, "no room"):
+            status = run_status(run)
+            assert (states(run), status.error) == (("paused", "paused"), "no room")
+            assert (status.seconds_left, flows_of(status).seconds_left, flows_of(status).fraction) == (None, None, 0.5)
+            (group,) = (g for g in task_groups(status.tasks) if g.kind == "flows")
+            assert (group.state, group.seconds_left) == ("paused", None)
+        assert states(run) == ("running", "running")
 
 
 def test_the_fraction_grows_to_one(run):

@@ -22,12 +22,12 @@ from core.catalog.tables.parquet import open_parquet
 from core.catalog.tables.table import Table, check_expansion, truncated
 from core.catalog.tables.text import open_csv, open_ecsv
 from core.catalog.tables.votable import open_votable
-from core.errors import CatalogError, refusal
+from core.errors import CatalogError, refused
 
 READABLE = "FITS, VOTable, ECSV, CSV, parquet and HDF5, each also with .gz"
 
 _HEAD = 4096
-_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 
 _MAGIC = ((b"SIMPLE  =", "FITS"), (b"PAR1", "parquet"), (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"\x1f\x8b", "gzip"))
 _OTHERS = (
@@ -65,15 +65,13 @@ def open_table(path: str | Path, table: str | int | None = None) -> Iterator[Tab
     """
     file = local_file(path)
     with contextlib.ExitStack() as stack:
-        try:
+        with _closed(file):
             stream: BinaryIO = stack.enter_context(file.open("rb"))
             kind = _kind(stream, file)
             if kind == "gzip":
                 folder = stack.enter_context(tempfile.TemporaryDirectory())
                 stream = stack.enter_context(_unpacked(file, Path(folder)).open("rb"))
                 kind = _kind(stream, file)
-        except OSError as error:
-            raise _closed(file, error) from error
         yield _open(kind, stream, file, table, stack)
 
 
@@ -101,8 +99,9 @@ def local_file(path: str | Path) -> Path:
     file = Path(path)
     try:
         mode = file.stat().st_mode
-    except PermissionError as error:
-        raise _closed(file, error) from error
+    except PermissionError:
+        with _closed(file):
+            raise
     except (OSError, ValueError) as error:
         raise _not_there(file) from error
     if stat.S_ISDIR(mode):
@@ -112,10 +111,8 @@ def local_file(path: str | Path) -> Path:
     return file
 
 
-def _closed(file: Path, error: OSError) -> CatalogError:
-    return CatalogError(
-        f"the file cannot be read: {refusal(error)}", file=file, remedy="Check its permissions and the disk."
-    )
+def _closed(file: Path) -> contextlib.AbstractContextManager[None]:
+    return refused("the file cannot be read", file, "Check its permissions and the disk.", kind=CatalogError)
 
 
 def _not_there(file: Path) -> CatalogError:

@@ -19,7 +19,8 @@ from core.errors import CatalogError
 
 _MISSING = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "N/A", "n/a", "NA", "--", "-"]
 _LONGEST_HEADER = 1 << 20
-_BLOCK_BYTES = 1 << 24
+_BLOCK_BYTES = 1 << 22
+"""The reader holds several of them; a line, and all that stands before the first row, must fit into one."""
 
 
 def open_csv(stream: BinaryIO, file: Path) -> Table:

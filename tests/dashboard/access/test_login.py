@@ -100,4 +100,10 @@ def test_a_login_for_real(server, tmp_path):
     assert status == 200
     assert (tmp_path / "data" / "catalogues" / json.loads(answer)["id"]).is_dir()
     assert ada.ask("GET", "/app")[0] == 200
+    wanted = "/app?page=train&theme=dark"
+    assert stranger.ask("GET", f"/login?{urlencode({'next': wanted})}")[0] == 200
+    page = stranger.ask("GET", f"/login?{urlencode({'error': '<b>wrong</b>'})}")[1]
+    assert "<b>wrong" not in page
+    assert "://" not in page.replace("http://www.w3.org/2000/svg", "")  # nothing is asked of another machine
+    assert stranger.log_in("bob", "battery staple") == wanted  # a wrong word on the way loses nothing
     assert server.failures == []

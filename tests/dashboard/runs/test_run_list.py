@@ -4,10 +4,11 @@ import panel as pn
 import pytest
 from small_runs import waiting_run
 
+from core.jobs.deletion import delete
 from core.jobs.ownership import owned, record_state
 from core.runs import labels
 from core.runs.registry import find_run, list_runs
-from core.runs.trash import trashed
+from core.runs.trash import remove, trashed
 from dashboard.compared.candidates import candidates
 from dashboard.runs.managed_run import ManagedRun
 from dashboard.runs.run_list import RunList
@@ -118,13 +119,66 @@ def test_a_run_is_deleted_when_asked_twice_and_comes_back(runs, services, two, g
     assert "Nothing in the trash." in words(runs)
 
 
+@pytest.fixture
+def trash(runs, services, two):
+    """The list of the trash, with both runs in it."""
+    for run in two:
+        delete(run)
+    runs.session.listed = "trash"
+    return runs
+
+
+def test_the_trash_says_what_emptying_it_frees_and_asks_once_more(trash, services):
+    label, size = trash._emptying._removing.button.label, sum(thrown.size for thrown in trashed(services.root))
+    assert label == f"Empty the trash: 2 runs, {size / 1e6:,.1f} MB …"
+    press(trash._emptying.view, label)
+    assert "Remove 2 runs for good?" in words(trash._emptying.view)
+    press(trash._emptying.view, "Keep them")
+    assert names(trash) == ["thin disc", "whole"]
+    press(trash._emptying.view, label)
+    press(trash._emptying.view, "Remove for good")
+    assert (trashed(services.root), list_runs(services.root), names(trash)) == ([], [], [])
+    assert not trash._emptying.view.visible
+
+
+def test_what_a_search_leaves_is_all_that_is_removed(trash, services):
+    trash._search.value_input = "thin"
+    press(trash._emptying.view, trash._emptying._removing.button.label)
+    assert trash._emptying._removing.button.label.startswith("Remove what was found: 1 run,")
+    press(trash._emptying.view, "Remove for good")
+    assert [thrown.names[-1] for thrown in trashed(services.root)] == ["whole"]
+
+
+def test_a_question_about_other_runs_is_withdrawn(trash, two):
+    press(trash._emptying.view, trash._emptying._removing.button.label)
+    trash._search.value_input = "thin"
+    assert not trash._emptying._removing.asking.visible
+
+
+def test_one_run_is_removed_for_good(trash, services):
+    view = trash._table.objects[1]
+    press(view, "Remove …")
+    assert "cannot be brought back" in words(view)
+    left = next(name for name in ("whole", "thin disc") if f"<strong>{name}</strong>" not in words(view))
+    press(view, "Remove for good")
+    assert names(trash) == [left] == [thrown.names[-1] for thrown in trashed(services.root)]
+
+
+def test_what_another_tab_removed_meanwhile_is_no_error(trash, services):
+    press(trash._emptying.view, trash._emptying._removing.button.label)
+    remove(trashed(services.root)[0])
+    press(trash._emptying.view, "Remove for good")
+    assert trashed(services.root) == []
+
+
 def test_a_run_that_is_going_on_is_not_offered_to_be_deleted(services, two):
     managed = ManagedRun(services, two[0], lambda: None)
     record_state(two[0], "running", started=1.0)
     with owned(two[0]):
         press(managed, "Delete …")
     assert "It is running: cancel it first." in words(managed)
-    assert not managed.confirm.visible
+    with pytest.raises(IndexError):
+        button(managed, "Move it to the trash")
 
 
 def test_archived_runs_are_not_offered_and_still_open(services, finished_run):
