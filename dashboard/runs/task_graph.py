@@ -5,7 +5,8 @@ from pathlib import Path
 import param
 from panel.custom import JSComponent
 
-ASSETS = Path(__file__).parents[1] / "assets"
+_HERE = Path(__file__).parent
+"""Panel serves the files of a component only from below its own module."""
 
 
 class TaskGraph(JSComponent):
@@ -14,5 +15,5 @@ class TaskGraph(JSComponent):
     diagram = param.Dict(default={"nodes": [], "edges": [], "columns": 1, "rows": 0}, doc="See ``task_diagram``.")
     chosen = param.String(default="", doc="Key of the group that is looked at.")
 
-    _esm = ASSETS / "task_graph.js"
-    _stylesheets = (ASSETS / "task_graph.css",)
+    _esm = _HERE / "task_graph.js"
+    _stylesheets = (_HERE / "task_graph.css",)
