@@ -25,6 +25,7 @@ hypothesis.settings.register_profile("laws", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("laws")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups: without them fixtures are made in every process
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What a process takes at once from the queue (``--dist loadgroup``): a folder, whose tests share fixtures that
     take long to make, or one file of laws, which share none."""

@@ -21,8 +21,10 @@ def trims(trim, *rounds):
             counts.append(len(given))
 
     given = []
-    with ThreadPoolExecutor(1) as executor:
-        asyncio.run(visits(FreedMemory(executor, trim and (lambda: given.append(trim())), pause=0.02)))
+    # In a thread: where a browser was driven before, this one has an event loop that runs.
+    with ThreadPoolExecutor(1) as executor, ThreadPoolExecutor(1) as other:
+        memory = FreedMemory(executor, trim and (lambda: given.append(trim())), pause=0.02)
+        other.submit(lambda: asyncio.run(visits(memory))).result()
     return counts
 
 

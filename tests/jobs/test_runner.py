@@ -161,7 +161,10 @@ class WithoutWorkers:
 
     @contextmanager
     def __call__(self, place, run_path):
-        scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard": False, "port": 0}}
+        scheduler = {
+            "cls": Scheduler,
+            "options": {"protocol": "inproc://", "dashboard": False, "dashboard_address": "127.0.0.1:0", "port": 0},
+        }
         with SpecCluster(scheduler=scheduler, silence_logs=50) as cluster, Client(cluster) as client:
             yield Cluster(client, accelerated=False, lacks=lambda: self.words)
 

@@ -69,7 +69,7 @@ def test_the_key_is_made_once_and_for_its_owner_alone(keys):
 def test_nobody_without_the_key_gets_into_a_cluster(keys, tmp_path, monkeypatch):
     """Neither in the clear nor with a key of its own; the runner, which has the key, does."""
     with LocalCluster(
-        n_workers=0, protocol="tls://", host="127.0.0.1", security=credentials(), dashboard_address=None
+        n_workers=0, protocol="tls://", host="127.0.0.1", security=credentials(), dashboard_address="127.0.0.1:0"
     ) as cluster:
         port = cluster.scheduler_address.rpartition(":")[2]
         with dask_cluster(Place(Machine(1), f"127.0.0.1:{port}"), tmp_path) as found:
