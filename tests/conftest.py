@@ -25,14 +25,21 @@ hypothesis.settings.register_profile("laws", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("laws")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups: without them fixtures are made in every process
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a process takes at once from the queue (``--dist loadgroup``): a folder, whose tests share fixtures that
-    take long to make, or one file of laws, which share none."""
-    for item in items:
-        folder, *_ = item.path.relative_to(TESTS).parts
-        group = item.path.stem if folder == "laws" else folder
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """What a process takes at once from the queue (``-n``): a folder, whose tests share fixtures that take long to
+    make, or one file of laws, which share none. (pytest 9.2 does not pass on the groups that pytest-xdist 3.8 knows.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Folders(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(nodeid.partition("::")[0])
+            folder, *_ = file.relative_to(TESTS.name).parts
+            return file.stem if folder == "laws" else folder
+
+    config.option.loadscopereorder = False  # the browser's tests, which take longest, come first by their name
+    return Folders(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
