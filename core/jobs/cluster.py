@@ -138,6 +138,8 @@ def _of_slurm(config: SlurmConfig, run_path: Path) -> Iterator[Cluster]:
 def _embedded(machine: Machine) -> SpecCluster:
     inside = {"protocol": "inproc://", "dashboard": False}
     resources = ACCELERATOR if machine.accelerated else {}
+    # A machine that slept would take its only worker, in the same process, for dead, and wait for another for ever.
+    dask.config.set({"distributed.scheduler.worker-ttl": None})
     return SpecCluster(
         scheduler={"cls": _ClosedScheduler, "options": inside},
         workers={0: {"cls": _ClosedWorker, "options": {**inside, "nthreads": machine.cores, "resources": resources}}},
