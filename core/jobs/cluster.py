@@ -27,6 +27,8 @@ _QUIET = {
     "distributed.scheduler.allowed-failures": 20,
 }
 
+_ONE_PROCESS = {"distributed.scheduler.worker-ttl": None}
+"""A runner that stood still for minutes, as when its machine slept, would take its only worker for dead."""
 
 ACCELERATOR = {"accelerator": 1.0}
 """What a task asks for that uses all accelerators of a machine, so that there is one such task at a time."""
@@ -113,7 +115,8 @@ class _Attendance:
     def __call__(self) -> str | None:
         if time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + _LOOK
-            with suppress(OSError, TimeoutError):  # that it does not answer is noticed where tasks are waited for
+            self._words = None  # that it does not answer is noticed where tasks are waited for
+            with suppress(OSError, TimeoutError):
                 self._words = None if self._client.nthreads() else "the Dask scheduler has no workers"
         return self._words
 
@@ -138,13 +141,13 @@ def _of_slurm(config: SlurmConfig, run_path: Path) -> Iterator[Cluster]:
 def _embedded(machine: Machine) -> SpecCluster:
     inside = {"protocol": "inproc://", "dashboard": False}
     resources = ACCELERATOR if machine.accelerated else {}
-    # A machine that slept would take its only worker, in the same process, for dead, and wait for another for ever.
-    dask.config.set({"distributed.scheduler.worker-ttl": None})
-    return SpecCluster(
-        scheduler={"cls": _ClosedScheduler, "options": inside},
-        workers={0: {"cls": _ClosedWorker, "options": {**inside, "nthreads": machine.cores, "resources": resources}}},
-        silence_logs=50,  # what went wrong is told by the runner, once
-    )
+    worker = {"cls": _ClosedWorker, "options": {**inside, "nthreads": machine.cores, "resources": resources}}
+    with dask.config.set(_ONE_PROCESS):
+        return SpecCluster(
+            scheduler={"cls": _ClosedScheduler, "options": inside},
+            workers={0: worker},
+            silence_logs=50,  # what went wrong is told by the runner, once
+        )
 
 
 def _connected(address: str) -> Client:

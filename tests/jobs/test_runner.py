@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import psutil
 import pytest
@@ -13,7 +14,7 @@ from distributed import Client, Scheduler, SpecCluster
 from small_runs import waiting_run
 
 from core.errors import CancelledError, InputError
-from core.jobs import runner
+from core.jobs import cluster, runner
 from core.jobs.cluster import Cluster, Place, dask_cluster
 from core.jobs.machine import Machine, is_for_accelerator
 from core.jobs.ownership import CANCEL_FILE, recorded_state, request_cancel
@@ -59,9 +60,23 @@ def done(run):
 
 
 def test_the_embedded_cluster_works_and_opens_no_port(tmp_path):
-    with dask_cluster(Place(Machine(2)), tmp_path) as cluster:
-        assert cluster.client.gather(cluster.client.map(pow, [1, 2, 3], [2, 2, 2], pure=False)) == [1, 4, 9]
+    with dask_cluster(Place(Machine(2)), tmp_path) as embedded:
+        assert embedded.client.gather(embedded.client.map(pow, [1, 2, 3], [2, 2, 2], pure=False)) == [1, 4, 9]
         assert [c for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN] == []
+
+
+def test_its_only_worker_is_never_taken_for_dead(tmp_path):
+    with dask_cluster(Place(Machine(1)), tmp_path) as embedded:
+        assert "worker-ttl" not in embedded.client.cluster.scheduler.periodic_callbacks
+
+
+def test_a_scheduler_that_has_gone_is_not_one_without_workers(monkeypatch):
+    """Who waits for workers would wait for ever: that it has gone is noticed by who does not."""
+    client = create_autospec(Client, instance=True)
+    client.nthreads.side_effect = [{}, OSError("it has gone"), {"worker": 1}]
+    monkeypatch.setattr(cluster, "_LOOK", -1.0)
+    lacks = cluster._Attendance(client)
+    assert [lacks(), lacks(), lacks()] == ["the Dask scheduler has no workers", None, None]
 
 
 def test_an_address_that_is_none_is_refused(tmp_path):
