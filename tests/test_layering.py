@@ -12,6 +12,25 @@ import core
 ROOT = Path(__file__).parents[1]
 PAGES = {"panel", "param", "holoviews", "datashader", "bokeh", "dashboard"}
 SLOW_TO_IMPORT = {"jax", "flax", "optax", "distrax", "diffrax", "distributed"}
+FLOWS = {"distrax", "diffrax", "core.flow.distribution_function"}
+READINGS = """
+import sys
+from pathlib import Path
+from core.catalog.resolve import open_catalogue
+from core.catalog.store import CatalogueStore
+from core.runs import compared, readings
+from core.runs.registry import list_runs
+
+place = Path(sys.argv[1])
+run = list_runs(place)[0]
+catalogue = open_catalogue(run.manifest.catalogue.id, CatalogueStore(place))
+readings.slicer(run, catalogue)
+readings.reliability(run)
+scalars = {s.name: s for s in readings.scalars_within(run, catalogue, run.manifest.config, run.fitted_region)}
+measured = [compared.Measured(letter, run, {}, scalars) for letter in "ab"]
+compared.within_common(measured, lambda *given: scalars)
+print(*sys.modules)
+"""
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,11 +62,13 @@ def test_a_process_starts_before_jax_does(module):
 
 
 def test_the_web_process_never_trains():
-    assert not loaded("dashboard.shell") & {
-        "core.flow.training",
-        "core.jobs.runner",
-        "core.jobs.stages",
-        "distributed",
-        "distrax",  # flows and their libraries take a hundred megabytes
-        "diffrax",
-    }
+    training = {"core.flow.training", "core.jobs.runner", "core.jobs.stages", "distributed"}
+    assert not loaded("dashboard.shell") & (training | FLOWS)
+
+
+def test_what_pages_read_of_a_run_needs_no_flow(tmp_path):
+    """Else the first visitor of a page waits for libraries and networks that nothing on it asks for."""
+    done = run(READINGS, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "jax" in done.stdout.split()
+    assert not set(done.stdout.split()) & FLOWS

@@ -27,7 +27,7 @@ from core.phase_space.region import Region
 from core.phase_space.solar_position import SolarPosition
 from core.potential.fields import PotentialEnsemble
 from core.runs import readings
-from core.runs.products import potentials_path, read_region
+from core.runs.products import potentials_path
 from core.runs.registry import Run
 
 UNITS: Mapping[str, str] = {
@@ -124,7 +124,7 @@ class _Volume:
 
     @classmethod
     def of(cls, run: Run, spacing: float | None) -> "_Volume":
-        config, region = run.manifest.config, read_region(run.products).spatial_part()
+        config, region = run.manifest.config, run.fitted_region.spatial_part()
         ball = region.bounding_ball()
         if ball is None:
             raise InputError("the region of the run has no edge, so no grid can hold it", file=run.path)

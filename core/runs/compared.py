@@ -100,7 +100,7 @@ def apart(runs: Sequence[Measured]) -> list[str]:
 def within_common(runs: Sequence[Measured], evaluate: Callable[[Run, Config, Region], Scalars]) -> list[Measured]:
     """All runs with their scalars in the common volume, averaged by ``evaluate`` as the first was asked to."""
     known = [m for m in runs if m.scalars]
-    region = common_region([m.run.flow.region for m in known])
+    region = common_region([m.run.fitted_region for m in known])
     found = []
     for m in runs:
         if m.scalars:

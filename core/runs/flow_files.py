@@ -77,4 +77,6 @@ def read_flow(products: Path, pipeline: str = MAIN, numbers: Container[int] | No
 
 
 def _flow_template(family: Family) -> FlowState:
-    return FlowState(family.networks(jax.random.key(0)), rotation=jnp.zeros((3, 3)), log_normaliser=jnp.zeros(()))
+    """The shapes of a flow: to draw its weights, only to overwrite them, takes two seconds."""
+    networks = jax.eval_shape(family.networks, jax.random.key(0))
+    return FlowState(networks, rotation=jnp.zeros((3, 3)), log_normaliser=jnp.zeros(()))

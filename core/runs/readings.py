@@ -26,14 +26,7 @@ from core.errors import CorruptArtifactError
 from core.phase_space.region import Region
 from core.pipelines import BARYONS, NULL, POTENTIAL_SEED, SOLAR_POSITION, TITLES, UNCERTAINTIES
 from core.runs import products
-from core.runs.products import (
-    SPEED_PROFILE,
-    STEADINESS,
-    potentials_path,
-    read_region,
-    solar_positions,
-    stored_flows,
-)
+from core.runs.products import SPEED_PROFILE, STEADINESS, potentials_path, solar_positions, stored_flows
 from core.runs.products import left_out as draws_left_out
 from core.runs.registry import Run
 from core.runs.seals import read_product
@@ -48,7 +41,7 @@ def measured_pipelines(run: Run) -> list[str]:
 
 def slicer(run: Run, catalogue: Catalogue) -> Slicer:
     """What evaluates slices of a run's best fit; UnknownRunError where it has no potentials yet."""
-    config, region = run.manifest.config, run.flow.region
+    config, region = run.manifest.config, run.fitted_region
     return Slicer(
         potential=run.potential,
         truth=mocks.from_truth(catalogue.truth) if catalogue.truth else None,
@@ -114,7 +107,7 @@ def scalars(run: Run, catalogue: Catalogue | None, averaging: Averaging | None =
     What may be said of them follows from the stationarity and L(Ω_p) that the run holds. ``averaging`` says what
     differs from the run; its entries are marked ``reaveraged``. Nothing is written.
     """
-    config, region = run.manifest.config, products.read_region(run.products)
+    config, region = run.manifest.config, run.fitted_region
     if averaging is not None:
         config = averaging.config(config, region)
     own = averaging.own if averaging is not None else ()
@@ -135,7 +128,7 @@ def scalars(run: Run, catalogue: Catalogue | None, averaging: Averaging | None =
 
 def outlines(run: Run, averaging: Averaging) -> Outlines:
     """What a sketch of the volumes shows that a run's scalars are averaged over."""
-    region = products.read_region(run.products)
+    region = run.fitted_region
     return volumes.outlines(averaging.config(run.manifest.config, region), region, averaging.own)
 
 
@@ -187,7 +180,7 @@ def reliability(run: Run, region: Region | None = None) -> Reliability:
     return Reliability(
         ensembles={POTENTIAL_SEED: run.potential} | {name: run.potentials(name) for name in others},
         sun=run.manifest.config.solar,
-        region=region or read_region(run.products).spatial_part(),
+        region=region or run.fitted_region.spatial_part(),
         steadiness=steadiness(run),
     )
 

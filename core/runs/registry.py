@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.catalog.store import EMBEDDED
 from core.errors import CorruptArtifactError, DeepPotentialError, InputError, UnknownRunError, refusal, suggestion
+from core.phase_space.region import Region
 from core.runs import labels
 from core.runs.artifacts import sync_directory, write_json
 from core.runs.manifest import Manifest, provenance, read_manifest
@@ -90,6 +91,13 @@ class Run:
         from core.runs import flow_files  # as above
 
         return flow_files.read_flow(self.products)
+
+    @cached_property
+    def fitted_region(self) -> Region:
+        """The region of the flows, without their networks, whose libraries take seconds and a hundred megabytes."""
+        from core.runs import products  # as above
+
+        return products.read_region(self.products)
 
     @cached_property
     def potential(self) -> "core.potential.fields.PotentialEnsemble":

@@ -17,7 +17,7 @@ from core.phase_space.region import Shell
 from core.phase_space.sample import ScoredSample
 from core.potential.training import fit_convex
 from core.runs import readings
-from core.runs.products import potentials_path, read_region, write_potentials
+from core.runs.products import potentials_path, write_potentials
 from core.runs.registry import EMBEDDED_RUNS, find_run
 
 SPACING = 0.2
@@ -56,7 +56,7 @@ def test_nodes_hold_the_best_estimate_and_the_spread(run, grid):
 
 
 def test_nothing_is_said_outside_the_region(run, grid):
-    region, sun = read_region(run.products), run.manifest.config.solar
+    region, sun = run.fitted_region, run.manifest.config.solar
     inside = region.contains_positions(nodes(grid).reshape(-1, 3), sun).reshape(grid.inside.shape)
     np.testing.assert_array_equal(grid.inside, inside)
     assert 0.3 < inside.mean() < 0.7
@@ -156,7 +156,7 @@ def test_a_sphere_in_an_inertial_frame_is_that_of_its_truth(tmp_path, monkeypatc
     fitted = fit_convex(scored, config.potential, config.solar, seed=0)[0]
     run = waiting_run(tmp_path, config=config)
     write_potentials(potentials_path(run.products, "potential_seed"), config.potential, [fitted, fitted], None)
-    monkeypatch.setattr("core.export.tables.read_region", lambda products: Shell(1.0))
+    monkeypatch.setattr("core.runs.registry.Run.fitted_region", Shell(1.0))
     tables = tabulate_potential(run)
     assert tables.metadata["pattern_speed"] is None
     assert tables.inside.shape == (41, 41, 41)
