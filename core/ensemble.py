@@ -18,6 +18,11 @@ def stack(states: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
 
 
+def stack_on_host(states: Sequence[Any]) -> Any:
+    """The same as numpy arrays: to stack on a device, or to take a member there, is a program for every shape."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *states)
+
+
 def member(states: Any, index: int) -> Any:
     """The pytree of one member."""
     return jax.tree.map(lambda leaf: leaf[index], states)

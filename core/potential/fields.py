@@ -123,7 +123,7 @@ class PotentialEnsemble:
                 groups = [np.concatenate([np.asarray(function(g, part)) for part in parts], 1) for g in together]
                 return np.concatenate(groups)[: self.members, : len(x)]
             function = getattr(_compiled(self.model), quantity)
-            states = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), float), self.states)
+            states = jax.tree.map(lambda leaf: np.asarray(leaf, float), self.states)
             # One member at a time: what is compiled then serves ensembles of every size.
             members = [
                 np.concatenate([np.asarray(function(ensemble.member(states, k), part)) for part in parts])

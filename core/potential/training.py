@@ -6,10 +6,11 @@ basis, one of the analytic solver draws its points anew; a seed of the network d
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -87,7 +88,7 @@ def gather(config: PotentialConfig, members: list[PotentialMember]) -> Potential
     drifts = [m.drift for m in members if m.drift is not None]
     return PotentialEnsemble(
         model_of(config),
-        ensemble.stack([m.state for m in members]),
+        ensemble.stack_on_host([m.state for m in members]),
         np.array(speeds) if speeds else None,
         np.array(drifts) if drifts else None,
     )
@@ -259,14 +260,19 @@ _network_descent, _warming_descent = lru_cache(maxsize=4)(network_descent), lru_
 def _convex_beginning(sample: ScoredSample, config: PotentialConfig, sun: SolarPosition, seed: int) -> Beginning:
     """The forces of the convex solver at the scored points."""
     member, _ = fit_convex(sample, config, sun, seed=seed, bootstrap=False)
-    convex = PotentialEnsemble(LinearModel(config.harmonics), ensemble.stack([member.state]), None)
+    convex = PotentialEnsemble(LinearModel(config.harmonics), ensemble.stack_on_host([member.state]), None)
     return Beginning(-convex.acceleration(sample.w[:, :3])[0], member.pattern_speed, member.drift)
 
 
-def state_template(
-    config: PotentialConfig, shapes: Mapping[str, tuple[int, ...]]
-) -> LinearState | NetworkState | GalaxyState | GuidedState:
-    """A member's state of zeros, arrays that vary in size having the given shapes: what stored arrays are read into."""
+MemberState = LinearState | NetworkState | GalaxyState | GuidedState
+
+
+def state_template(config: PotentialConfig, shapes: Mapping[str, tuple[int, ...]]) -> MemberState:
+    """A member's state without values, arrays that vary in size having the given shapes: what arrays are read into."""
+    return jax.eval_shape(partial(_zeros, config, shapes))
+
+
+def _zeros(config: PotentialConfig, shapes: Mapping[str, tuple[int, ...]]) -> MemberState:
     galaxy = GalaxyState(jnp.zeros(len(PARAMETERS)), jnp.zeros((3, 3)), jnp.zeros(3))
     if config.solver == "network":
         network = PotentialNetwork(config.network.layers, config.network.hidden, rngs=nnx.Rngs(0))

@@ -160,7 +160,7 @@ def write_potentials(
     ``mean_angular_speed`` [km/s/kpc] is that of the stars they were fitted to, ``suns`` the solar position of every
     member where they differ in it, ``left_out`` why there is no potential for a draw, by its number.
     """
-    arrays = to_arrays(ensemble.stack([m.state for m in members]))
+    arrays = to_arrays(ensemble.stack_on_host([m.state for m in members]))
     metadata = {
         "schema": POTENTIAL_SCHEMA,
         "potential": settings.to_dict(config),
