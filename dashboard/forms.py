@@ -43,37 +43,47 @@ def _help(s: Setting) -> str:
 
 
 class ConfigForm(pn.viewable.Viewer):
-    """All settings of a configuration, and which of them were changed."""
+    """All settings of a configuration, folded up, and which of them were changed.
+
+    Widgets are made when the form is first unfolded: they are more than the rest of a page, and few visitors need them.
+    """
 
     def __init__(self, config: Config, changed: Callable[[], None]):
         super().__init__()
-        self._changed = changed
-        self._body = pn.Column(sizing_mode="stretch_width", margin=0)
-        self._start: dict[str, Any] = {}
+        self._config, self._changed = config, changed
         self._widgets: dict[str, pn.widgets.Widget] = {}
-        self.adopt(config)
+        title = f"all {len(list(settings(config)))} settings"
+        self._card = pn.Card(title=title, collapsed=True, sizing_mode="stretch_width", margin=(4, 0))
+        self._card.param.watch(lambda event: self._make(), "collapsed")
 
     def adopt(self, config: Config) -> None:
         """Start over from another configuration."""
-        self._start, self._widgets = {}, {}
+        self._config = config
+        self._widgets = {}
+        self._card.objects = []
+        if not self._card.collapsed:
+            self._make()
+
+    def unfold(self) -> None:
+        """Show the settings."""
+        self._card.collapsed = False
+
+    def _make(self) -> None:
+        if self._widgets:
+            return
         groups: dict[str, list[Any]] = {}
-        for s in settings(config):
+        for s in settings(self._config):
             group = s.key.rpartition(".")[0] or "run"
-            self._start[s.key] = s.value
             self._widgets[s.key] = widget(s)
             self._widgets[s.key].param.watch(lambda event: self._changed(), "value")
             groups.setdefault(group, [caption(group.replace(".", " · "))]).append(self._widgets[s.key])
-        self._body.objects = [pn.Column(*group, sizing_mode="stretch_width", margin=0) for group in groups.values()]
-
-    @property
-    def count(self) -> int:
-        """Number of settings."""
-        return len(self._widgets)
+        self._card.objects = [pn.Column(*g, sizing_mode="stretch_width", margin=(0, 10)) for g in groups.values()]
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """The values that differ from those of the start."""
-        return {key: w.value for key, w in self._widgets.items() if w.value != self._start[key]}
+        """The values that differ from those of the configuration."""
+        start = {s.key: s.value for s in settings(self._config)}
+        return {key: w.value for key, w in self._widgets.items() if w.value != start[key]}
 
-    def __panel__(self) -> pn.Column:
-        return self._body
+    def __panel__(self) -> pn.Card:
+        return self._card

@@ -104,7 +104,8 @@ def run_status(run: Run) -> RunStatus:
     alive = record["state"] == "running" and is_owned(run)
     waits_for = pause(run.path) if alive else None
     going = "running" if waits_for is None else "paused"
-    tasks = _with_blocked([_task_status(run, spec, going if alive else None) for spec in run.manifest.tasks])
+    done = record["state"] == "done"  # of a run that came with the program nothing else tells it
+    tasks = _with_blocked([_task_status(run, spec, going if alive else None, done) for spec in run.manifest.tasks])
     state, error = str(record["state"]), str(record.get("error", ""))
     if state == "running" and not alive:
         # Where there was no room to write down that it was cancelled, the request still says so.
@@ -119,19 +120,19 @@ def run_status(run: Run) -> RunStatus:
         run=run,
         state=state,
         tasks=tasks,
-        fraction=1.0 if state == "done" else fraction,
+        fraction=fraction,
         seconds_left=_remaining(run, tasks) if state == "running" else None,
         seconds_taken=taken,
         error=error,
     )
 
 
-def _task_status(run: Run, spec: TaskSpec, going: str | None) -> TaskStatus:
-    """How a task stands; ``going`` is what one that has begun does, None where nobody runs the run."""
+def _task_status(run: Run, spec: TaskSpec, going: str | None, done: bool) -> TaskStatus:
+    """How a task stands; ``going`` is what one that has begun does, None where nobody runs the run; ``done`` the run."""
     directory = run.path / "tasks" / spec.id
     lines = _attempt(directory / PROGRESS_FILE)
     seconds = lines[-1]["time"] - lines[0]["time"] if lines else 0.0
-    if (directory / DONE_FILE).is_file() or run.embedded:
+    if done or (directory / DONE_FILE).is_file():
         return TaskStatus(spec, "done", 1.0, seconds=seconds, events=tuple(events(directory)))
     happened = tuple(events(directory))
     if (directory / ERROR_FILE).is_file():

@@ -54,13 +54,6 @@ class Retraining(pn.viewable.Viewer):
         )
         self._cost = text()
         self._form = ConfigForm(Config(), self._refresh)
-        self._all = pn.Card(
-            self._form,
-            title=f"all {self._form.count} settings",
-            collapsed=True,
-            sizing_mode="stretch_width",
-            margin=(4, 0),
-        )
         self.monitor = RunMonitor(session, self._finished, curves=True, with_parent=with_parent)
         self.runs = RunList(
             session,
@@ -86,7 +79,7 @@ class Retraining(pn.viewable.Viewer):
         if not self._catalogues:
             return [caption("New run"), text("No catalogue is stored yet."), *add]
         size = text('<span class="muted">size</span>', margin=0)
-        settings = [self._catalogue, self._subset, size, self._preset, self._frame, self._name, self._all]
+        settings = [self._catalogue, self._subset, size, self._preset, self._frame, self._name, self._form]
         return [caption("New run"), *settings, self._start, self._cost, *add]
 
     def _options(self) -> dict[str, str]:

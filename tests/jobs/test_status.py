@@ -1,6 +1,7 @@
 """What the directory of a run tells: its state, how far it is, what went wrong."""
 
 import json
+import shutil
 
 import pytest
 from small_runs import waiting_run
@@ -11,6 +12,7 @@ from core.jobs.pausing import paused
 from core.jobs.status import STATES, duration, progress_lines, run_status
 from core.jobs.task_groups import task_groups
 from core.runs.artifacts import write_json
+from core.runs.registry import EMBEDDED_RUNS, find_run
 
 FLOWS = "flows-df_seed-00"
 
@@ -47,6 +49,14 @@ def test_a_run_that_never_started_is_waiting(run):
     status = run_status(run)
     assert states(run) == ("waiting", "waiting")
     assert (status.fraction, status.seconds_left, status.seconds_taken, status.tasks_done) == (0.0, None, None, 0)
+
+
+def test_a_copy_of_the_demonstration_is_done_wherever_it_lies(tmp_path):
+    """Its checkpoints did not come with the program."""
+    shutil.copytree(min(EMBEDDED_RUNS.iterdir()), tmp_path / "runs" / "copy")
+    status = run_status(find_run("copy", tmp_path / "runs"))
+    assert not status.run.embedded
+    assert (status.state, status.fraction, {task.state for task in status.tasks}) == ("done", 1.0, {"done"})
 
 
 def test_running_with_a_free_lock_is_interrupted(run):
