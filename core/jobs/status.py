@@ -128,7 +128,10 @@ def run_status(run: Run) -> RunStatus:
 
 
 def _task_status(run: Run, spec: TaskSpec, going: str | None, done: bool) -> TaskStatus:
-    """How a task stands; ``going`` is what one that has begun does, None where nobody runs the run; ``done`` the run."""
+    """How a task stands.
+
+    ``going`` is what one that has begun does, None where nobody runs the run; ``done`` says that the run is.
+    """
     directory = run.path / "tasks" / spec.id
     lines = _attempt(directory / PROGRESS_FILE)
     seconds = lines[-1]["time"] - lines[0]["time"] if lines else 0.0
