@@ -48,11 +48,22 @@ def _wait_for_stars(tab: Tab, expected: int) -> None:
     )
 
 
+def _wait_for_brush(tab: Tab, brush: str) -> None:
+    """Until the address has it and a drag in any row would be one: the toolbars hear of it after the address."""
+    tab.page.wait_for_function(f"location.search.includes('brush={brush}')")
+    title = f"[title='{brush.capitalize()} Select']"
+    buttons, active = tab.page.locator(title), tab.page.locator(f".bk-active{title}")
+    for _ in range(100):
+        if active.count() == buttons.count() > 0:
+            return
+        tab.page.wait_for_timeout(100)
+    raise TimeoutError(f"{active.count()} of {buttons.count()} toolbars have {brush}")
+
+
 def test_an_ellipse_selects_in_every_panel_and_can_be_turned(tab: Tab, server: DashboardServer) -> None:
     _open(tab, server)
     tab.page.get_by_role("button", name="ellipse").click()
-    tab.page.wait_for_function("location.search.includes('brush=ellipse')")
-    tab.settle()
+    _wait_for_brush(tab, "ellipse")
     tab.drag(0, (0.3, 0.3), (0.7, 0.5))
     drawn = _region(tab)
     assert isinstance(drawn, Ellipse)
@@ -68,7 +79,7 @@ def test_an_ellipse_selects_in_every_panel_and_can_be_turned(tab: Tab, server: D
     _wait_for_stars(tab, _inside(server, turned))
     # The icons of a row's toolbar and the choice above the rows are one.
     tab.page.locator("[title='Lasso Select']").nth(1).click()
-    tab.page.wait_for_function("location.search.includes('brush=lasso')")
+    _wait_for_brush(tab, "lasso")
     tab.drag(0, (0.2, 0.2), (0.8, 0.6))
     tab.page.wait_for_function("location.search.includes('polygon')")
 
