@@ -64,10 +64,6 @@ class ConfigForm(pn.viewable.Viewer):
         if not self._card.collapsed:
             self._make()
 
-    def unfold(self) -> None:
-        """Show the settings."""
-        self._card.collapsed = False
-
     def _make(self) -> None:
         if self._widgets:
             return

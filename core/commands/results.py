@@ -50,7 +50,7 @@ def sample(run: str, n: int, seed: int, out: Path, runs: str | None) -> None:
     metadata = {
         "name": f"{found.manifest.name} drawn",
         "synthetic": True,
-        "region": found.fitted_region.to_json(),
+        "region": found.flow.region.to_json(),
         "frame": found.manifest.config.potential.frame,
         "provenance": {"run": found.id, "seed": seed},
     }

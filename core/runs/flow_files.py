@@ -4,6 +4,7 @@ Apart from the other products, because the networks bring libraries of a hundred
 """
 
 from collections.abc import Container
+from functools import lru_cache
 from pathlib import Path
 
 import jax
@@ -76,6 +77,7 @@ def read_flow(products: Path, pipeline: str = MAIN, numbers: Container[int] | No
     )
 
 
+@lru_cache(maxsize=4)
 def _flow_template(family: Family) -> FlowState:
     """The shapes of a flow: to draw its weights, only to overwrite them, takes two seconds."""
     networks = jax.eval_shape(family.networks, jax.random.key(0))

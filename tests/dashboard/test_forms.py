@@ -20,7 +20,7 @@ def changes():
 @pytest.fixture
 def form(changes):
     form = ConfigForm(Config(), lambda: changes.append(1))
-    form.unfold()
+    form.__panel__().collapsed = False
     return form
 
 
@@ -74,7 +74,7 @@ def test_a_folded_form_costs_its_page_nothing(changes):
     form.adopt(preset("paper"))
     assert not form.__panel__().select(pn.widgets.Widget)
     assert form.overrides == {}
-    form.unfold()
+    form.__panel__().collapsed = False
     assert {key: w.value for key, w in widgets_of(form).items()} == {s.key: s.value for s in settings(preset("paper"))}
 
 
@@ -82,7 +82,7 @@ def test_a_form_that_is_folded_up_again_keeps_what_was_changed(form):
     widgets_of(form)["seed"].value = 7
     form.__panel__().collapsed = True
     assert form.overrides == {"seed": 7}
-    form.unfold()
+    form.__panel__().collapsed = False
     assert widgets_of(form)["seed"].value == 7
 
 

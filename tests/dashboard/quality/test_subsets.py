@@ -219,7 +219,7 @@ def test_the_page_train_takes_the_subset_that_is_shown(training, services, monke
 
 def test_the_page_train_asks_for_as_many_stars_as_the_fit_needs(training):
     assert not training._start.disabled
-    training._form.unfold()
+    training._form.__panel__().collapsed = False
     training._form._widgets["flow.held_out"].value = 0.5
     assert training._start.disabled
     assert "too few: each half needs 256 to train on and gets 2" in training._cost.object
